@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/lock.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#ifdef FILEMEM_DEBUG_CHECKS
+static _Thread_local const struct lock *held[LOCK_RANKS];
+
+static void note_take(const struct lock *lock)
+{
+        for (int rank = (int)lock->rank; rank < LOCK_RANKS; rank++)
+                check(!held[rank]); /* lock order: base/lock.h */
+        held[lock->rank] = lock;
+}
+
+static void note_drop(const struct lock *lock)
+{
+        lock_assert_held(lock);
+        held[lock->rank] = NULL;
+}
+
+void lock_assert_held(const struct lock *lock)
+{
+        check(held[lock->rank] == lock);
+}
+
+void lock_assert_none(void)
+{
+        for (int rank = 0; rank < LOCK_RANKS; rank++)
+                check(!held[rank]);
+}
+#else
+static void note_take(const struct lock *lock)
+{
+        (void)lock;
+}
+
+static void note_drop(const struct lock *lock)
+{
+        (void)lock;
+}
+
+void lock_assert_held(const struct lock *lock)
+{
+        (void)lock;
+}
+
+void lock_assert_none(void)
+{
+}
+#endif
+
+void lock_init(struct lock *lock, enum lock_rank rank)
+{
+        check(pthread_mutex_init(&lock->mutex, NULL) == 0);
+        lock->rank = rank;
+}
+
+void lock_deinit(struct lock *lock)
+{
+        check(pthread_mutex_destroy(&lock->mutex) == 0);
+}
+
+void lock_take(struct lock *lock)
+{
+        note_take(lock);
+        check(pthread_mutex_lock(&lock->mutex) == 0);
+}
+
+void lock_drop(struct lock *lock)
+{
+        note_drop(lock);
+        check(pthread_mutex_unlock(&lock->mutex) == 0);
+}
+
+void lock_condition_init(struct lock_condition *condition)
+{
+        pthread_condattr_t attributes;
+
+        check(pthread_condattr_init(&attributes) == 0);
+        check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+        check(pthread_cond_init(&condition->condition, &attributes) == 0);
+        check(pthread_condattr_destroy(&attributes) == 0);
+}
+
+void lock_condition_deinit(struct lock_condition *condition)
+{
+        check(pthread_cond_destroy(&condition->condition) == 0);
+}
+
+void lock_condition_signal(struct lock_condition *condition)
+{
+        check(pthread_cond_signal(&condition->condition) == 0);
+}
+
+void lock_condition_wait(struct lock_condition *condition, struct lock *lock)
+{
+        note_drop(lock);
+        check(pthread_cond_wait(&condition->condition, &lock->mutex) == 0);
+        note_take(lock);
+}
+
+int lock_condition_wait_until(struct lock_condition *condition, struct lock *lock, uint64_t deadline)
+{
+        struct timespec until = {
+                .tv_sec = (time_t)(deadline / NSEC_PER_SEC),
+                .tv_nsec = (long)(deadline % NSEC_PER_SEC),
+        };
+        int r;
+
+        note_drop(lock);
+        r = pthread_cond_timedwait(&condition->condition, &lock->mutex, &until);
+        note_take(lock);
+        check(r == 0 || r == ETIMEDOUT);
+        return -r;
+}
