@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "usage/node.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Freed nodes that are kept: more than any reservation for a tree and a session's holdings. */
+#define NODES_KEPT 64
+
+/* What malloc adds to a node: its header, and rounding up to 16 bytes. */
+#define NODE_OVERHEAD 16
+
+void usage_nodes_init(struct usage_nodes *nodes)
+{
+        usage_nodes_init_small(nodes, NODE_LEAF_MAX, NODE_INNER_MAX);
+}
+
+void usage_nodes_init_small(struct usage_nodes *nodes, unsigned leaf_max, unsigned inner_max)
+{
+        check(leaf_max >= 4 && leaf_max <= NODE_LEAF_MAX);
+        check(inner_max >= 4 && inner_max <= NODE_INNER_MAX);
+        *nodes = (struct usage_nodes){ .leaf_max = leaf_max, .inner_max = inner_max };
+}
+
+/* What the memory of a node is while it is free. */
+struct usage_free_node {
+        struct usage_free_node *next;
+};
+
+static void *pop(struct usage_nodes *nodes)
+{
+        struct usage_free_node *node = nodes->free;
+
+        nodes->free = node->next;
+        nodes->free_count--;
+        return node;
+}
+
+static void push(struct usage_nodes *nodes, void *memory)
+{
+        struct usage_free_node *node = memory;
+
+        node->next = nodes->free;
+        nodes->free = node;
+        nodes->free_count++;
+}
+
+void usage_nodes_deinit(struct usage_nodes *nodes)
+{
+        check(!nodes->live);
+        while (nodes->free)
+                free(pop(nodes));
+}
+
+int usage_nodes_reserve(struct usage_nodes *nodes, size_t count)
+{
+        while (nodes->free_count < count) {
+                void *node = malloc(NODE_SIZE);
+
+                if (!node)
+                        return -ENOMEM;
+                push(nodes, node);
+        }
+        return 0;
+}
+
+void usage_nodes_trim(struct usage_nodes *nodes)
+{
+        while (nodes->free_count > NODES_KEPT)
+                free(pop(nodes));
+}
+
+size_t usage_nodes_footprint(const struct usage_nodes *nodes)
+{
+        return (nodes->live + nodes->free_count) * (NODE_SIZE + NODE_OVERHEAD);
+}
+
+struct node *node_new(struct usage_nodes *nodes, unsigned level)
+{
+        struct node *node;
+
+        check(nodes->free); /* reserved before the change began */
+        node = pop(nodes);
+        nodes->live++;
+        node->count = 0;
+        node->level = (uint8_t)level;
+        return node;
+}
+
+void node_free(struct usage_nodes *nodes, struct node *node)
+{
+        nodes->live--;
+        if (nodes->free_count < NODES_KEPT)
+                push(nodes, node);
+        else
+                free(node);
+}
+
+static void move_entries(struct leaf *to, unsigned t, struct leaf *from, unsigned f, unsigned count)
+{
+        memmove(to->start + t, from->start + f, count * sizeof(*to->start));
+        memmove(to->end + t, from->end + f, count * sizeof(*to->end));
+        memmove(to->refs + t, from->refs + f, count * sizeof(*to->refs));
+        memmove(to->committed + t, from->committed + f, count * sizeof(*to->committed));
+        memmove(to->tags + t, from->tags + f, count * sizeof(*to->tags));
+}
+
+static void move_children(struct inner *to, unsigned t, struct inner *from, unsigned f, unsigned count)
+{
+        memmove(to->child + t, from->child + f, count * sizeof(struct node *));
+        memmove(to->start + t, from->start + f, count * sizeof(*to->start));
+        memmove(to->end + t, from->end + f, count * sizeof(*to->end));
+        memmove(to->gap + t, from->gap + f, count * sizeof(*to->gap));
+        memmove(to->aligned_gap + t, from->aligned_gap + f, count * sizeof(*to->aligned_gap));
+        memmove(to->tags + t, from->tags + f, count * sizeof(*to->tags));
+}
+
+void node_move(struct node *to, unsigned to_index, struct node *from, unsigned from_index, unsigned count)
+{
+        if (!count)
+                return;
+        if (to->level)
+                move_children(node_inner(to), to_index, node_inner(from), from_index, count);
+        else
+                move_entries(node_leaf(to), to_index, node_leaf(from), from_index, count);
+}
