@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/private.h"
+
+#include "base/check.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- life -------------------------------------------------------------------------------------- */
+
+/* Twice the RAM as a power of two: RAM and as much swap, and room for what is sparse. */
+static uint64_t default_capacity(uint64_t page_size)
+{
+        uint64_t want = 2 * (uint64_t)sysconf(_SC_PHYS_PAGES) * page_size;
+        uint64_t capacity = CHUNK_SIZE;
+
+        while (capacity < want && capacity < POOL_PAGES_MAX * page_size)
+                capacity *= 2;
+        return capacity;
+}
+
+static int check_options(const struct pool_options *options, uint64_t capacity, uint64_t page_size)
+{
+        size_t length = strlen(options->name);
+
+        if (!length || length > POOL_NAME_MAX)
+                return -EINVAL;
+        if (!capacity || capacity % CHUNK_SIZE || capacity / page_size > POOL_PAGES_MAX)
+                return -EINVAL;
+        return 0;
+}
+
+int pool_new(struct memory *memory, const struct pool_options *options, struct pool **ret)
+{
+        uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+        uint64_t capacity = options->capacity ? options->capacity : default_capacity(page_size);
+        cleanup_(freep) struct pool *pool = NULL;
+        char file_name[POOL_NAME_MAX + 16];
+        int r = check_options(options, capacity, page_size);
+
+        if (r < 0)
+                return r;
+        pool = calloc(1, sizeof(*pool));
+        if (!pool)
+                return -ENOMEM;
+        strcpy(pool->name, options->name);
+        snprintf(file_name, sizeof(file_name), "filemem:%s", options->name);
+        r = memfile_create(&pool->file, file_name, capacity, options->exec);
+        if (r < 0)
+                return r;
+        pool->memory = memory;
+        pool->exec = options->exec;
+        pool->size = pool_page(pool, CHUNK_SIZE);
+        lock_init(&pool->lock, LOCK_POOL);
+        usage_nodes_init(&pool->nodes);
+        usage_tree_init(&pool->tree, &pool->nodes, pool_page(pool, capacity),
+                pool_page(pool, HUGEPAGE_SIZE));
+        LIST_INIT(&pool->holders);
+        LIST_INIT(&pool->orphans);
+        TAILQ_INIT(&pool->decommits);
+        TAILQ_INIT(&pool->askers);
+        *ret = steal_ptr(pool);
+        return 0;
+}
+
+struct pool *pool_free(struct pool *pool)
+{
+        struct memory *memory;
+
+        if (!pool)
+                return NULL;
+        memory = pool->memory;
+        check(!memory->started);
+        check(LIST_EMPTY(&pool->holders) && TAILQ_EMPTY(&pool->decommits) && TAILQ_EMPTY(&pool->askers));
+        while (!LIST_EMPTY(&pool->orphans)) {
+                struct holder *holder = LIST_FIRST(&pool->orphans);
+
+                usage_tree_clear(&holder->holdings);
+                LIST_REMOVE(holder, link);
+                free(holder);
+        }
+        if (pool->queued == POOL_WORK)
+                TAILQ_REMOVE(&memory->work, pool, work_link);
+        if (pool->queued == POOL_LATER)
+                TAILQ_REMOVE(&memory->later, pool, work_link);
+        usage_tree_clear(&pool->tree);
+        usage_nodes_deinit(&pool->nodes);
+        lock_deinit(&pool->lock);
+        memfile_close(&pool->file);
+        free(pool);
+        return NULL;
+}
+
+/* ---- operations -------------------------------------------------------------------------------- */
+
+/* Doubles until the range lies within. */
+static void grow_size(struct pool *pool, uint32_t end)
+{
+        while (pool->size < end)
+                pool->size *= 2;
+        if (pool->size > pool->tree.capacity)
+                pool->size = pool->tree.capacity;
+}
+
+int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct range *ret,
+        uint64_t *ret_size)
+{
+        struct pool *pool = holder->pool;
+        struct usage_entry entry = { .refs = 1 };
+        uint32_t pages;
+        int r = range_check_length(length, pool->file.capacity, pool->file.page_size);
+
+        if (r)
+                return r;
+        if (kind >= KIND_COUNT)
+                return OUTCOME_KIND_UNKNOWN;
+        pages = pool_page(pool, length);
+
+        LOCK_SCOPE(&pool->lock);
+        if (!usage_tree_find_gap(&pool->tree, pages, length >= HUGEPAGE_SIZE, &entry.start))
+                return OUTCOME_POOL_FULL;
+        r = usage_nodes_reserve(&pool->nodes,
+                usage_tree_need(&pool->tree) + usage_tree_need(&holder->holdings));
+        if (r < 0)
+                return r;
+        entry.end = entry.start + pages;
+        usage_tree_insert(&holder->holdings, &entry);
+        entry.tags = (uint8_t)kind;
+        usage_tree_insert(&pool->tree, &entry);
+        grow_size(pool, entry.end);
+        *ret = pool_bytes(pool, entry.start, entry.end);
+        *ret_size = pool->size * pool->file.page_size;
+        return 0;
+}
+
+static int check_incref(const struct pool *pool, uint32_t start, uint32_t end)
+{
+        struct usage_cursor cursor;
+        struct usage_entry entry;
+
+        usage_cursor_init(&cursor, &pool->tree, start);
+        while (start < end) {
+                if (!usage_cursor_next(&cursor, &entry) || entry.start > start || !entry.refs)
+                        return OUTCOME_NOT_ALLOCATED;
+                if (entry.refs == UINT32_MAX)
+                        return OUTCOME_REFS_OVERFLOW;
+                start = entry.end;
+        }
+        return 0;
+}
+
+int pool_incref(struct holder *holder, struct range range)
+{
+        struct pool *pool = holder->pool;
+        uint32_t start, end;
+        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+
+        if (r)
+                return r;
+        start = pool_page(pool, range.start);
+        end = pool_page(pool, range.end);
+
+        LOCK_SCOPE(&pool->lock);
+        r = check_incref(pool, start, end);
+        if (r)
+                return r;
+        r = usage_nodes_reserve(&pool->nodes,
+                usage_tree_need(&pool->tree) +
+                        usage_tree_increase_need(&holder->holdings, start, end));
+        if (r == 0) {
+                usage_tree_increase(&pool->tree, start, end);
+                usage_tree_increase(&holder->holdings, start, end);
+        }
+        usage_nodes_trim(&pool->nodes);
+        return r;
+}
+
+/* Why a range that the holder does not hold whole cannot be what was asked. */
+static int refuse_not_held(const struct pool *pool, uint32_t start, uint32_t end)
+{
+        return check_incref(pool, start, end) == OUTCOME_NOT_ALLOCATED ? OUTCOME_NOT_ALLOCATED :
+                                                                         OUTCOME_NOT_HELD;
+}
+
+int pool_decref(struct holder *holder, struct range range)
+{
+        struct pool *pool = holder->pool;
+        uint32_t start, end;
+        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+
+        if (r)
+                return r;
+        start = pool_page(pool, range.start);
+        end = pool_page(pool, range.end);
+
+        LOCK_SCOPE(&pool->lock);
+        if (!holder_covers(holder, start, end))
+                return refuse_not_held(pool, start, end);
+        return holder_drop(holder, start, end, 1);
+}
+
+int pool_check_decommit(struct holder *holder, struct range range, bool shared)
+{
+        struct pool *pool = holder->pool;
+        uint32_t start, end;
+        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+
+        if (r)
+                return r;
+        start = pool_page(pool, range.start);
+        end = pool_page(pool, range.end);
+
+        LOCK_SCOPE(&pool->lock);
+        if (!holder_covers(holder, start, end))
+                return refuse_not_held(pool, start, end);
+        if (!shared && holder_shares(holder, start, end))
+                return OUTCOME_SHARED;
+        return 0;
+}
+
+/* ---- questions ---------------------------------------------------------------------------------- */
+
+int pool_fd(const struct pool *pool)
+{
+        return pool->file.client_fd;
+}
+
+void pool_information(struct pool *pool, struct pool_information *ret)
+{
+        LOCK_SCOPE(&pool->lock);
+
+        *ret = (struct pool_information){
+                .name = pool->name,
+                .capacity = pool->file.capacity,
+                .size = pool->size * pool->file.page_size,
+                .page_size = pool->file.page_size,
+                .exec = pool->exec,
+                .entries = pool->tree.totals.entries,
+                .holders = pool->holder_count,
+                .metadata = usage_nodes_footprint(&pool->nodes),
+        };
+}
+
+void pool_usage(struct pool *pool, struct pool_usage *ret)
+{
+        LOCK_SCOPE(&pool->lock);
+        const struct usage_totals *totals = &pool->tree.totals;
+        uint64_t page_size = pool->file.page_size;
+
+        *ret = (struct pool_usage){
+                .reclaimable = totals->freed * page_size,
+                .reclaimable_committed = totals->freed_committed * page_size,
+                .stray = pool->scan.stray,
+                .total = pool->scan.stored,
+                .swapped = pool->scan.swapped,
+                .scanned_at = pool->scan.at,
+                .exact = !pool->tree.root || !(pool->tree.summary.tags & USAGE_ESTIMATED),
+        };
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+                ret->allocated[kind] = totals->pages[kind] * page_size;
+                ret->committed[kind] = totals->committed[kind] * page_size;
+        }
+}
+
+size_t pool_dump(struct pool *pool, uint64_t from, struct pool_entry *entries, size_t length,
+        uint64_t *ret_next)
+{
+        struct usage_cursor cursor;
+        struct usage_entry entry;
+        size_t count = 0;
+
+        *ret_next = 0;
+        if (from >= pool->file.capacity)
+                return 0;
+        LOCK_SCOPE(&pool->lock);
+        usage_cursor_init(&cursor, &pool->tree, pool_page(pool, from));
+        while (usage_cursor_next(&cursor, &entry)) {
+                if (count == length) {
+                        *ret_next = count ? entries[count - 1].range.end : from;
+                        break;
+                }
+                entries[count++] = (struct pool_entry){
+                        .range = pool_bytes(pool, entry.start, entry.end),
+                        .kind = usage_entry_kind(&entry),
+                        .refs = entry.refs,
+                        .committed = entry.committed * pool->file.page_size,
+                        .estimated = entry.tags & USAGE_ESTIMATED,
+                };
+        }
+        return count;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "usage/range.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+/*
+ * The front door of the memory room; nothing else of it is included from outside.
+ *
+ *   struct memory   the pools of one daemon and the two threads that serve them: the reclaim thread,
+ *                   the only one that punches holes, and the scan thread, which asks the kernel what
+ *                   it stores.
+ *   struct pool     one memfd, its usage tree, its capacity. Everything in it is guarded by its lock,
+ *                   which is held for tree work only, never across a system call.
+ *   struct holder   what one session holds in a pool: range to count.
+ *
+ * Invariant: the references in a pool's tree are exactly the sum over its holders.
+ *
+ * Thread safety: everything here may be called from any thread, but for the creation and destruction
+ * of one object, which is its owner's. What takes long is a struct pool_job: it is begun here, done
+ * on one of the threads, and its `done` called from there.
+ *
+ * Results are those of base/error.h: 0, an enum outcome, or a negative errno.
+ */
+struct memory;
+struct pool;
+struct holder;
+
+#define HUGEPAGE_SIZE     (UINT64_C(2) << 20)
+#define CHUNK_SIZE        (UINT64_C(16) << 20)
+/* The tree counts pages in 32 bits with room to spare: 8 TiB of 4 KiB pages. */
+#define POOL_PAGES_MAX    (UINT64_C(1) << 31)
+#define POOL_NAME_MAX     64
+
+/* How committed pages are counted. */
+enum accounting {
+        ACCOUNTING_BEST,      /* cachestat where the kernel has and allows it, else seek */
+        ACCOUNTING_CACHESTAT, /* cachestat(2), Linux 6.5: resident plus swapped */
+        ACCOUNTING_SEEK,      /* SEEK_DATA and SEEK_HOLE: cannot tell what of it is swapped */
+};
+
+struct memory_options {
+        enum accounting accounting;
+};
+
+/*
+ * Threads are started by memory_start(), so that tests can do their work step by step instead.
+ * Returns 0, -ENOSYS if the asked for accounting does not work here, or another negative errno.
+ */
+int memory_new(const struct memory_options *options, struct memory **ret);
+int memory_start(struct memory *memory);
+
+/*
+ * Stops the threads after what they are at; jobs that had not begun are done with -ECANCELED. Nobody
+ * may begin another one. Then holders and pools can be freed, in this order. NULL is fine.
+ */
+void memory_stop(struct memory *memory);
+
+/* Stopped, and all pools gone. NULL is fine; returns NULL. */
+struct memory *memory_free(struct memory *memory);
+
+struct memory_statistics {
+        const char *accounting;  /* "cachestat" or "seek" */
+        uint64_t scans;          /* that asked the kernel for more than fstat */
+        uint64_t reclaimed;      /* bytes punched because nobody held them */
+        uint64_t punches;
+        uint64_t punch_failures;
+};
+
+void memory_statistics(struct memory *memory, struct memory_statistics *ret);
+
+/* ---- pools ----------------------------------------------------------------------------------- */
+
+struct pool_options {
+        const char *name;  /* at most POOL_NAME_MAX bytes; copied */
+        uint64_t capacity; /* bytes; a multiple of CHUNK_SIZE; 0: twice the RAM as a power of two */
+        bool exec;         /* clients may map it executable */
+};
+
+/* Makes the memfd, sealed and sized. Returns 0, -EINVAL for options out of range, a negative errno. */
+int pool_new(struct memory *memory, const struct pool_options *options, struct pool **ret);
+
+/* All holders must be freed and the threads stopped. NULL is fine; returns NULL. */
+struct pool *pool_free(struct pool *pool);
+
+/* The read-write memfd, borrowed: valid as long as the pool. */
+int pool_fd(const struct pool *pool);
+
+struct pool_information {
+        const char *name;   /* valid as long as the pool */
+        uint64_t capacity;  /* bytes, as all that follows unless it says otherwise */
+        uint64_t size;
+        uint64_t page_size;
+        bool exec;
+        uint64_t entries;   /* of the tree */
+        uint64_t holders;   /* count */
+        uint64_t metadata;  /* memory of the tree and the holdings */
+};
+
+void pool_information(struct pool *pool, struct pool_information *ret);
+
+struct pool_usage {
+        uint64_t allocated[KIND_COUNT]; /* held ranges, bytes, as all of these */
+        uint64_t committed[KIND_COUNT]; /* of them */
+        uint64_t reclaimable;           /* freed and not yet given back */
+        uint64_t reclaimable_committed; /* of it */
+        uint64_t stray;                 /* committed outside every range, at the last scan */
+        uint64_t total;                 /* stored by the kernel for the file, at the last scan */
+        uint64_t swapped;               /* of the total, at the last scan; 0 with ACCOUNTING_SEEK */
+        uint64_t scanned_at;            /* clock_now() of the last scan; 0: never */
+        bool exact;                     /* no entry carries an estimate */
+};
+
+/* What is known, without asking the kernel. */
+void pool_usage(struct pool *pool, struct pool_usage *ret);
+
+struct pool_entry {
+        struct range range;
+        enum kind kind;
+        uint32_t refs;      /* 0: freed, not yet given back */
+        uint64_t committed; /* bytes */
+        bool estimated;
+};
+
+/*
+ * The entries of the tree that end above `from` (bytes), lowest first, at most `length` of them.
+ * Returns how many were written; *ret_next is where to go on, 0 if that was all.
+ */
+size_t pool_dump(struct pool *pool, uint64_t from, struct pool_entry *entries, size_t length,
+        uint64_t *ret_next);
+
+/* Walks tree and holdings and checks every invariant of the pool; aborts on a broken one. */
+void pool_validate(struct pool *pool);
+
+/* ---- holders and what they do ---------------------------------------------------------------- */
+
+/* Returns 0 or -ENOMEM. */
+int holder_new(struct pool *pool, struct holder **ret);
+
+/*
+ * Releases all that it holds and frees it. Large holdings are released piece by piece on the reclaim
+ * thread, so that nobody waits. No job of the holder may be under way. NULL is fine; returns NULL.
+ */
+struct holder *holder_free(struct holder *holder);
+
+struct holder_information {
+        uint64_t held;     /* bytes of ranges held, each counted once */
+        uint64_t holdings; /* entries */
+};
+
+void holder_information(struct holder *holder, struct holder_information *ret);
+
+/*
+ * Gives the holder `length` bytes (a positive multiple of the page size) at the lowest offset where
+ * they fit, 2 MiB aligned if they are 2 MiB or more. They read as zero. *ret_size is the size of the
+ * pool then. Returns 0, OUTCOME_LENGTH_*, OUTCOME_KIND_UNKNOWN, OUTCOME_POOL_FULL or -ENOMEM.
+ */
+int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct range *ret,
+        uint64_t *ret_size);
+
+/*
+ * One more reference of this holder on every page of an allocated range. Returns 0, OUTCOME_RANGE_*,
+ * OUTCOME_NOT_ALLOCATED (also for what is freed: that cannot be revived), OUTCOME_REFS_OVERFLOW or
+ * -ENOMEM.
+ */
+int pool_incref(struct holder *holder, struct range range);
+
+/*
+ * One reference less on every page; the holder must have one on each. What has none left is of kind
+ * System and is given back to the kernel by the reclaim thread. Returns 0, OUTCOME_RANGE_*,
+ * OUTCOME_NOT_ALLOCATED, OUTCOME_NOT_HELD or -ENOMEM.
+ */
+int pool_decref(struct holder *holder, struct range range);
+
+/* Something that takes a system call too long for the caller's thread. Embed it in what it is for. */
+struct pool_job {
+        /* Called once, from the thread that did it, with no lock held; may free the job. */
+        void (*done)(struct pool_job *job, int result);
+
+        /* Owned by the memory room until then. */
+        struct holder *holder;
+        struct pool *pool;
+        struct range range;
+        bool shared;
+        TAILQ_ENTRY(pool_job) link;
+};
+
+TAILQ_HEAD(pool_job_list, pool_job);
+
+/*
+ * Makes the pages of a range uncommitted: they read as zero and cost nothing until touched again.
+ * References and kind stay. Everything is checked when it is done, not when it is begun. The result:
+ * 0, OUTCOME_RANGE_*, OUTCOME_NOT_ALLOCATED, OUTCOME_NOT_HELD, OUTCOME_SHARED (somebody else holds
+ * part of it, and `shared` was not said), -ECANCELED, or the negative errno of the punch, after which
+ * the range may be decommitted in part.
+ */
+void pool_decommit(struct pool_job *job, struct holder *holder, struct range range, bool shared);
+
+/*
+ * Has the scan thread bring the committed numbers up to date, for pool_usage() to tell. Askers that
+ * come before a scan begins share it. Polling is bounded: a scan that would make the thread take more
+ * than 1/8 of a core is not done, the numbers of the last one stand and scanned_at says how old they
+ * are. The result: 0, -ECANCELED, or the errno of the system call that failed.
+ */
+void pool_update_usage(struct pool_job *job, struct pool *pool);

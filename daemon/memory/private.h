@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * What the files of this room share and nobody outside sees.
+ *
+ * Threads and what they may do:
+ *
+ *   any thread      the functions of pool.h: tree work under the pool's lock
+ *   reclaim thread  punches holes, of all pools: the only one, so a range that it found freed cannot
+ *                   be given back, allocated again and filled while a punch of it is on its way
+ *   scan thread     counts committed pages, of all pools
+ *
+ * Where no threads were started (tests) reclaim_step() and scan_step() do one piece of their work.
+ */
+#include "base/clock.h"
+#include "base/lock.h"
+#include "memory/account.h"
+#include "memory/memfile.h"
+#include "memory/pool.h"
+#include "memory/scan.h"
+#include "usage/usage_tree.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+struct holder {
+        struct pool *pool;
+        struct usage_tree holdings;
+        LIST_ENTRY(holder) link; /* in pool->holders, or pool->orphans when its session is gone */
+};
+
+struct pool {
+        /* fixed at birth */
+        struct memory *memory;
+        char name[POOL_NAME_MAX + 1];
+        struct memfile file;
+        bool exec;
+
+        struct lock lock;
+
+        /* under the lock */
+        struct usage_nodes nodes;
+        struct usage_tree tree;
+        uint32_t size; /* pages */
+        LIST_HEAD(, holder) holders;
+        size_t holder_count;
+        LIST_HEAD(, holder) orphans; /* release what they hold, then free them */
+        struct pool_job_list decommits;
+        struct scan_result scan;
+        bool scrub;        /* there are stray pages to punch, */
+        uint64_t scrub_at; /* from this time on */
+
+        /* under memory->work_lock: in memory->work, or in memory->later until retry_at */
+        enum { POOL_IDLE, POOL_WORK, POOL_LATER } queued;
+        uint64_t retry_at;
+        TAILQ_ENTRY(pool) work_link;
+
+        /* under memory->scan_lock */
+        struct pool_job_list askers;
+        bool scan_queued;
+        TAILQ_ENTRY(pool) scan_link;
+
+        /* of the reclaim thread */
+        uint32_t scrub_page;
+        bool complained;
+};
+
+TAILQ_HEAD(pool_list, pool);
+
+struct memory {
+        /* fixed at birth */
+        enum accounting accounting;
+
+        struct lock work_lock;
+        struct lock_condition work_wake;
+        struct pool_list work;  /* pools with something to do for the reclaim thread */
+        struct pool_list later; /* and those where it failed, until their time */
+        bool work_stop;
+
+        struct lock scan_lock;
+        struct lock_condition scan_wake;
+        struct pool_list scans; /* pools with askers */
+        bool scan_stop;
+        struct scan_budget scan_budget; /* of the scan thread */
+
+        pthread_t reclaim_thread;
+        pthread_t scan_thread;
+        bool started;
+
+        _Atomic uint64_t scan_count;
+        _Atomic uint64_t reclaimed;
+        _Atomic uint64_t punch_count;
+        _Atomic uint64_t punch_failures;
+};
+
+static inline uint32_t pool_page(const struct pool *pool, uint64_t offset)
+{
+        return (uint32_t)(offset / pool->file.page_size);
+}
+
+static inline struct range pool_bytes(const struct pool *pool, uint32_t start, uint32_t end)
+{
+        return (struct range){ start * pool->file.page_size, end * pool->file.page_size };
+}
+
+/* The kernel holds the file's lock for a whole punch: so long others wait for it, and not longer. */
+#define PUNCH_MAX (UINT64_C(128) << 20)
+
+/* When something failed that has to work one day: how long until it is tried again. */
+#define RECLAIM_RETRY_AFTER NSEC_PER_SEC
+
+/* What pool_decommit() promises to check. */
+int pool_check_decommit(struct holder *holder, struct range range, bool shared);
+
+/* memfile_punch(), counted. */
+int pool_punch(struct pool *pool, struct range range);
+
+/* ---- holder.c: what a session holds; the caller holds the pool's lock ------------------------- */
+
+/* Whether every page of [start, end) is held. */
+bool holder_covers(const struct holder *holder, uint32_t start, uint32_t end);
+
+/* Whether somebody else holds a page of [start, end), all of which this one holds. */
+bool holder_shares(const struct holder *holder, uint32_t start, uint32_t end);
+
+/*
+ * Gives up `refs` references of every page, of the pool and of the holder, which has them. Returns 0
+ * or -ENOMEM, with nothing changed.
+ */
+int holder_drop(struct holder *holder, uint32_t start, uint32_t end, uint32_t refs);
+
+/*
+ * Gives up a bounded part of what an orphan holds, and frees it when that was the last. Returns 0 or
+ * -ENOMEM.
+ */
+int holder_release_some(struct holder *holder);
+
+/* ---- decommit.c: on the reclaim thread --------------------------------------------------------- */
+
+/* Does the job and calls done. */
+void decommit_run(struct pool_job *job);
+
+/* ---- reclaim.c and reclaim_thread.c --------------------------------------------------------------------------------- */
+
+enum reclaim_result {
+        RECLAIM_DONE,  /* there is nothing more to do in this pool */
+        RECLAIM_MORE,
+        RECLAIM_LATER, /* it failed: try again in a while */
+};
+
+/* There is something to do in the pool. Caller holds the pool's lock. */
+void reclaim_wake(struct pool *pool);
+
+/* One bounded piece of work. now: clock_now(). */
+enum reclaim_result reclaim_step(struct pool *pool, uint64_t now);
+
+/* The three parts of giving back a freed range; they are apart for tests to look in between. */
+bool reclaim_find(struct pool *pool, struct range *ret);
+int reclaim_punch(struct pool *pool, struct range range);
+int reclaim_finish(struct pool *pool, struct range range);
+
+void *reclaim_thread(void *memory);
+
+/* ---- scan.c ------------------------------------------------------------------------------------- */
+
+/* Brings the numbers of one pool up to date, whatever the budget. Returns 0 or a negative errno. */
+int scan_run(struct pool *pool);
+
+/* Answers the askers of one pool. Returns false if there were none anywhere. */
+bool scan_step(struct memory *memory, uint64_t now);
+
+void *scan_thread(void *memory);

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/private.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+int pool_punch(struct pool *pool, struct range range)
+{
+        struct memory *memory = pool->memory;
+        int r = memfile_punch(&pool->file, range);
+
+        atomic_fetch_add_explicit(&memory->punch_count, 1, memory_order_relaxed);
+        if (r < 0)
+                atomic_fetch_add_explicit(&memory->punch_failures, 1, memory_order_relaxed);
+        return r;
+}
+
+/* ---- freed ranges ------------------------------------------------------------------------------ */
+
+bool reclaim_find(struct pool *pool, struct range *ret)
+{
+        struct usage_entry entry;
+        LOCK_SCOPE(&pool->lock);
+
+        if (!usage_tree_find_tagged(&pool->tree, 0, USAGE_FREED, &entry))
+                return false;
+        *ret = pool_bytes(pool, entry.start, entry.end);
+        if (ret->end - ret->start > PUNCH_MAX)
+                ret->end = ret->start + PUNCH_MAX;
+        return true;
+}
+
+static void complain(struct pool *pool, const char *what, int error)
+{
+        if (!pool->complained)
+                log_error("pool %s: %s failed: %s; trying again until it works", pool->name, what,
+                        strerror(-error));
+        pool->complained = true;
+}
+
+/*
+ * If the kernel does not take the pages back, they are at least made zero, and are stray then: the
+ * scrub below tries to punch them again.
+ */
+int reclaim_punch(struct pool *pool, struct range range)
+{
+        int r = pool_punch(pool, range);
+
+        if (r == 0) {
+                pool->complained = false;
+                atomic_fetch_add_explicit(&pool->memory->reclaimed, range.end - range.start,
+                        memory_order_relaxed);
+                return 0;
+        }
+        complain(pool, "punching a hole", r);
+        r = memfile_zero(&pool->file, range);
+        if (r < 0) {
+                complain(pool, "writing zeros", r);
+                return r;
+        }
+        LOCK_SCOPE(&pool->lock);
+        pool->scrub = true;
+        pool->scrub_at = clock_now() + RECLAIM_RETRY_AFTER;
+        return 0;
+}
+
+static bool change_remove(struct usage_entry *entry, void *argument)
+{
+        (void)argument;
+        check(!entry->refs);
+        return false;
+}
+
+int reclaim_finish(struct pool *pool, struct range range)
+{
+        LOCK_SCOPE(&pool->lock);
+        int r = usage_nodes_reserve(&pool->nodes, usage_tree_need(&pool->tree));
+
+        if (r == 0)
+                usage_tree_change(&pool->tree, pool_page(pool, range.start),
+                        pool_page(pool, range.end), change_remove, NULL);
+        return r;
+}
+
+static enum reclaim_result reclaim_freed(struct pool *pool, struct range range)
+{
+        if (reclaim_punch(pool, range) < 0 || reclaim_finish(pool, range) < 0)
+                return RECLAIM_LATER;
+        return RECLAIM_MORE;
+}
+
+/* ---- stray pages ------------------------------------------------------------------------------- */
+
+/* The first gap that ends above scrub_page, or false if there is none below the capacity. */
+static bool next_gap(struct pool *pool, struct range *ret)
+{
+        struct usage_entry entry;
+        LOCK_SCOPE(&pool->lock);
+
+        while (pool->scrub_page < pool->tree.capacity) {
+                bool found = usage_tree_find(&pool->tree, pool->scrub_page, &entry);
+
+                if (!found || entry.start > pool->scrub_page) {
+                        *ret = pool_bytes(pool, pool->scrub_page,
+                                found ? entry.start : pool->tree.capacity);
+                        return true;
+                }
+                pool->scrub_page = entry.end;
+        }
+        return false;
+}
+
+/*
+ * Makes a stray run of pages a freed entry, so that it is punched like every other one and nobody can
+ * be given it meanwhile. It may have been allocated since it was found: then it is no longer stray.
+ */
+static int adopt(struct pool *pool, struct range range)
+{
+        struct usage_entry entry = {
+                .start = pool_page(pool, range.start),
+                .end = pool_page(pool, range.end),
+                .committed = pool_page(pool, range.end - range.start),
+                .tags = USAGE_FREED,
+        };
+        struct usage_entry there;
+        uint64_t stored = range.end - range.start;
+        LOCK_SCOPE(&pool->lock);
+        int r = usage_nodes_reserve(&pool->nodes, usage_tree_need(&pool->tree));
+
+        if (r < 0)
+                return r;
+        if (usage_tree_find(&pool->tree, entry.start, &there) && there.start < entry.end)
+                return 0;
+        usage_tree_insert(&pool->tree, &entry);
+        pool->scan.stray -= stored < pool->scan.stray ? stored : pool->scan.stray;
+        return 0;
+}
+
+/* One step through the gaps. */
+static enum reclaim_result scrub(struct pool *pool)
+{
+        struct range gap, data;
+        int r;
+
+        if (!next_gap(pool, &gap)) {
+                LOCK_SCOPE(&pool->lock);
+                pool->scrub = false;
+                pool->scrub_page = 0;
+                return RECLAIM_MORE;
+        }
+        r = memfile_find_data(&pool->file, gap, &data);
+        if (r == -EAGAIN)
+                return RECLAIM_MORE;
+        if (r == -ENXIO) {
+                pool->scrub_page = pool_page(pool, gap.end);
+                return RECLAIM_MORE;
+        }
+        if (r < 0 || adopt(pool, data) < 0)
+                return RECLAIM_LATER;
+        pool->scrub_page = pool_page(pool, data.end);
+        return RECLAIM_MORE;
+}
+
+/* ---- what next ---------------------------------------------------------------------------------- */
+
+static struct pool_job *next_decommit(struct pool *pool)
+{
+        LOCK_SCOPE(&pool->lock);
+        struct pool_job *job = TAILQ_FIRST(&pool->decommits);
+
+        if (job)
+                TAILQ_REMOVE(&pool->decommits, job, link);
+        return job;
+}
+
+/* Whether a session's holdings wait for being released; releases a part of them. */
+static bool release_orphans(struct pool *pool, int *ret)
+{
+        LOCK_SCOPE(&pool->lock);
+        struct holder *holder = LIST_FIRST(&pool->orphans);
+
+        if (!holder)
+                return false;
+        *ret = holder_release_some(holder);
+        return true;
+}
+
+static bool wants_scrub(struct pool *pool, uint64_t *ret_at)
+{
+        LOCK_SCOPE(&pool->lock);
+        *ret_at = pool->scrub_at;
+        return pool->scrub;
+}
+
+enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
+{
+        struct pool_job *job = next_decommit(pool);
+        struct range range;
+        uint64_t at;
+        int r;
+
+        if (job) {
+                decommit_run(job); /* clients wait for these: first, between any two punches */
+                return RECLAIM_MORE;
+        }
+        if (release_orphans(pool, &r))
+                return r < 0 ? RECLAIM_LATER : RECLAIM_MORE;
+        if (reclaim_find(pool, &range))
+                return reclaim_freed(pool, range);
+        if (wants_scrub(pool, &at))
+                return now < at ? RECLAIM_LATER : scrub(pool);
+        return RECLAIM_DONE;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/private.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+
+/*
+ * Bringing the committed counts up to date.
+ *
+ * The gate: if the file stores as many bytes as the counts of all entries add up to, none of these is
+ * an estimate, and the file's ctime is that of before the last scan, then nothing has changed. For
+ * whoever punches changes ctime; with no punch no entry can have less than was counted, and what we
+ * decommit and reclaim ourselves we take off; so equal sums mean equal parts.
+ *
+ * Otherwise the entries are counted in batches. The lock is held to list a batch and to write it
+ * back, never while the kernel counts. What is being counted is marked; whatever changes an entry's
+ * extent or contents meanwhile takes the mark away, and then the count is not written back.
+ */
+#define BATCH 128
+
+struct item {
+        uint32_t start;
+        uint32_t end;
+        uint32_t committed;
+};
+
+struct batch {
+        struct item items[BATCH];
+        size_t count;
+        size_t next; /* while writing back */
+};
+
+static bool change_mark(struct usage_entry *entry, void *argument)
+{
+        struct batch *batch = argument;
+
+        entry->tags |= USAGE_SCANNING;
+        batch->items[batch->count++] = (struct item){ .start = entry->start, .end = entry->end };
+        return true;
+}
+
+/* Lists and marks the next entries from `page` on. Returns false if there are none. */
+static bool batch_begin(struct pool *pool, uint32_t page, struct batch *batch)
+{
+        struct usage_cursor cursor;
+        struct usage_entry entry = { .start = 0 };
+        uint32_t start = UINT32_MAX;
+        LOCK_SCOPE(&pool->lock);
+
+        batch->count = batch->next = 0;
+        usage_cursor_init(&cursor, &pool->tree, page);
+        for (unsigned i = 0; i < BATCH && usage_cursor_next(&cursor, &entry); i++)
+                if (start == UINT32_MAX)
+                        start = entry.start;
+        if (start == UINT32_MAX)
+                return false;
+        usage_tree_change(&pool->tree, start, entry.end, change_mark, batch);
+        return true;
+}
+
+static bool change_write_back(struct usage_entry *entry, void *argument)
+{
+        struct batch *batch = argument;
+        struct item *item;
+
+        while (batch->next < batch->count && batch->items[batch->next].start < entry->start)
+                batch->next++;
+        if (batch->next == batch->count)
+                return true;
+        item = &batch->items[batch->next];
+        if (item->start != entry->start || item->end != entry->end || !(entry->tags & USAGE_SCANNING))
+                return true;
+        entry->committed = item->committed;
+        entry->tags &= (uint8_t) ~(USAGE_ESTIMATED | USAGE_SCANNING);
+        return true;
+}
+
+static void batch_end(struct pool *pool, struct batch *batch)
+{
+        LOCK_SCOPE(&pool->lock);
+
+        if (pool->tree.root)
+                usage_tree_change(&pool->tree, batch->items[0].start,
+                        batch->items[batch->count - 1].end, change_write_back, batch);
+}
+
+static int count(struct pool *pool, uint32_t start, uint32_t end, uint32_t *ret, uint64_t *swapped)
+{
+        struct account_count found;
+        int r = account_count(pool->memory->accounting, &pool->file, pool_bytes(pool, start, end), &found);
+
+        if (r < 0)
+                return r;
+        *ret = pool_page(pool, found.committed);
+        if (*ret > end - start)
+                *ret = end - start;
+        *swapped += found.swapped;
+        return 0;
+}
+
+static int scan_entries(struct pool *pool, uint64_t *swapped)
+{
+        struct batch batch;
+        uint32_t page = 0;
+
+        while (batch_begin(pool, page, &batch)) {
+                for (size_t i = 0; i < batch.count; i++) {
+                        struct item *item = &batch.items[i];
+                        int r = count(pool, item->start, item->end, &item->committed, swapped);
+
+                        if (r < 0)
+                                return r;
+                }
+                page = batch.items[batch.count - 1].end;
+                batch_end(pool, &batch);
+        }
+        return 0;
+}
+
+/* ---- stray pages ------------------------------------------------------------------------------- */
+
+/* The first gap that ends above `page`. Returns false if there is none. */
+static bool find_gap(struct pool *pool, uint32_t page, uint32_t *ret_start, uint32_t *ret_end)
+{
+        struct usage_entry entry;
+        LOCK_SCOPE(&pool->lock);
+
+        while (page < pool->tree.capacity) {
+                bool found = usage_tree_find(&pool->tree, page, &entry);
+
+                if (!found || entry.start > page) {
+                        *ret_start = page;
+                        *ret_end = found ? entry.start : pool->tree.capacity;
+                        return true;
+                }
+                page = entry.end;
+        }
+        return false;
+}
+
+/* Whether there is still no entry in it: else what was counted may belong to that. */
+static bool is_gap(struct pool *pool, uint32_t start, uint32_t end)
+{
+        struct usage_entry entry;
+        LOCK_SCOPE(&pool->lock);
+
+        return !usage_tree_find(&pool->tree, start, &entry) || entry.start >= end;
+}
+
+static int scan_gaps(struct pool *pool, uint64_t *ret, uint64_t *swapped)
+{
+        uint64_t stray = 0;
+        uint32_t start, end, found;
+
+        for (uint32_t page = 0; find_gap(pool, page, &start, &end); page = end) {
+                int r = count(pool, start, end, &found, swapped);
+
+                if (r < 0)
+                        return r;
+                if (found && is_gap(pool, start, end))
+                        stray += found * pool->file.page_size;
+        }
+        *ret = stray;
+        return 0;
+}
+
+/* ---- a scan ------------------------------------------------------------------------------------ */
+
+/* What the tree has, in bytes, freed entries too; and whether any of it is an estimate. */
+static uint64_t known(struct pool *pool, bool *ret_estimated)
+{
+        LOCK_SCOPE(&pool->lock);
+        uint64_t pages = pool->tree.totals.freed_committed;
+
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+                pages += pool->tree.totals.committed[kind];
+        *ret_estimated = pool->tree.root && (pool->tree.summary.tags & USAGE_ESTIMATED);
+        return pages * pool->file.page_size;
+}
+
+/* The gate; see above. */
+static bool unchanged(struct pool *pool, const struct memfile_state *state)
+{
+        bool estimated;
+        uint64_t sum = known(pool, &estimated);
+        LOCK_SCOPE(&pool->lock);
+
+        if (!pool->scan.at || estimated || sum != state->stored || pool->scan.changed != state->changed)
+                return false;
+        pool->scan.at = clock_now();
+        pool->scan.stored = state->stored;
+        pool->scan.stray = 0;
+        return true;
+}
+
+static void publish(struct pool *pool, const struct scan_result *result)
+{
+        LOCK_SCOPE(&pool->lock);
+
+        pool->scan = *result;
+        if (result->stray && !pool->scrub) {
+                pool->scrub = true;
+                pool->scrub_at = 0;
+                reclaim_wake(pool);
+        }
+}
+
+int scan_run(struct pool *pool)
+{
+        struct scan_result result = { 0 };
+        struct memfile_state state;
+        bool estimated;
+        int r = memfile_stat(&pool->file, &state);
+
+        if (r < 0)
+                return r;
+        if (unchanged(pool, &state))
+                return 0;
+        atomic_fetch_add_explicit(&pool->memory->scan_count, 1, memory_order_relaxed);
+        result.changed = state.changed;
+        r = scan_entries(pool, &result.swapped);
+        if (r < 0)
+                return r;
+        r = memfile_stat(&pool->file, &state);
+        if (r < 0)
+                return r;
+        if (known(pool, &estimated) < state.stored) {
+                r = scan_gaps(pool, &result.stray, &result.swapped);
+                if (r < 0)
+                        return r;
+        }
+        result.stored = state.stored;
+        result.at = clock_now();
+        publish(pool, &result);
+        return 0;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/fixture.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct holder *holder;
+
+static void set_up(void)
+{
+        fixture_set_up();
+        ck_assert_int_eq(holder_new(pool, &holder), 0);
+}
+
+static void tear_down(void)
+{
+        holder = holder_free(holder);
+        fixture_tear_down();
+}
+
+static uint64_t scans(void)
+{
+        struct memory_statistics statistics;
+
+        memory_statistics(memory, &statistics);
+        return statistics.scans;
+}
+
+/* Committed over kinds, reclaimable and stray are what the kernel stores. */
+static void expect_exact(const struct pool_usage *usage)
+{
+        uint64_t sum = usage->reclaimable_committed + usage->stray;
+
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+                sum += usage->committed[kind];
+        ck_assert_uint_eq(sum, stored());
+        ck_assert_uint_eq(usage->total, stored());
+        ck_assert(usage->exact);
+}
+
+START_TEST(every_second_page_is_counted_and_the_entry_stays_whole)
+{
+        struct range range = take(holder, 1000, KIND_PAGE_CACHE);
+        struct pool_usage usage;
+
+        client_touch(range, 2);
+        usage = usage_after_scan();
+        ck_assert_uint_eq(usage.committed[KIND_PAGE_CACHE], 500 * FIXTURE_PAGE);
+        ck_assert_uint_eq(pool->tree.totals.entries, 1);
+        expect_exact(&usage);
+}
+END_TEST
+
+START_TEST(a_read_through_the_mapping_commits_too)
+{
+        struct range range = take(holder, 4, KIND_TMPFS);
+        volatile unsigned char *address = client_map(range);
+        struct pool_usage usage;
+
+        ck_assert_uint_eq(address[2 * FIXTURE_PAGE], 0);
+        client_unmap((unsigned char *)address, range);
+        usage = usage_after_scan();
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], FIXTURE_PAGE);
+}
+END_TEST
+
+START_TEST(if_nothing_changed_the_kernel_is_asked_no_more_than_fstat)
+{
+        struct range range = take(holder, 100, KIND_TMPFS);
+
+        client_touch(range, 1);
+        usage_after_scan();
+        ck_assert_uint_eq(scans(), 1);
+        usage_after_scan();
+        ck_assert_uint_eq(scans(), 1);
+        take(holder, 1, KIND_TMPFS);
+        usage_after_scan();
+        ck_assert_uint_eq(scans(), 1);
+        client_touch(pages(100, 101), 1);
+        usage_after_scan();
+        ck_assert_uint_eq(scans(), 2);
+}
+END_TEST
+
+START_TEST(a_client_that_punches_here_and_touches_there_is_seen)
+{
+        struct range tmpfs = take(holder, 8, KIND_TMPFS), mapped = take(holder, 8, KIND_MAPPED);
+        struct pool_usage usage;
+
+        client_touch(tmpfs, 1);
+        usage_after_scan();
+        ck_assert_int_eq(fallocate(pool_fd(pool), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                 (off_t)tmpfs.start, 3 * FIXTURE_PAGE),
+                0);
+        client_touch((struct range){ mapped.start, mapped.start + 3 * FIXTURE_PAGE }, 1);
+        usage = usage_after_scan();
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], 5 * FIXTURE_PAGE);
+        ck_assert_uint_eq(usage.committed[KIND_MAPPED], 3 * FIXTURE_PAGE);
+        expect_exact(&usage);
+}
+END_TEST
+
+START_TEST(estimates_become_exact)
+{
+        struct range range = take(holder, 100, KIND_TMPFS);
+        struct pool_usage usage;
+
+        client_touch(pages(0, 10), 1);
+        usage_after_scan();
+        ck_assert_int_eq(pool_decref(holder, pages(50, 100)), 0);
+        pool_usage(pool, &usage);
+        ck_assert(!usage.exact);
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS] + usage.reclaimable_committed,
+                10 * FIXTURE_PAGE);
+        usage = usage_after_scan();
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], 10 * FIXTURE_PAGE);
+        ck_assert_uint_eq(usage.reclaimable_committed, 0);
+        expect_exact(&usage);
+        (void)range;
+}
+END_TEST
+
+START_TEST(thousands_of_entries_take_many_batches)
+{
+        struct pool_usage usage;
+
+        for (int i = 0; i < 1000; i++)
+                take(holder, 2, i % 2 ? KIND_TMPFS : KIND_ANONYMOUS);
+        client_touch(pages(0, 2000), 4);
+        usage = usage_after_scan();
+        ck_assert_uint_eq(usage.committed[KIND_ANONYMOUS], 500 * FIXTURE_PAGE);
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], 0);
+        expect_exact(&usage);
+}
+END_TEST
+
+START_TEST(both_ways_of_counting_agree)
+{
+        struct range range = take(holder, 1000, KIND_TMPFS);
+        struct pool_usage usage;
+
+        memory->accounting = _i ? ACCOUNTING_SEEK : memory->accounting;
+        client_touch(range, 3);
+        usage = usage_after_scan();
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], 334 * FIXTURE_PAGE);
+        expect_exact(&usage);
+}
+END_TEST
+
+/* ---- the budget: time is an argument ------------------------------------------------------------ */
+
+START_TEST(who_asks_now_and_then_is_always_served)
+{
+        struct scan_budget budget = { 0 };
+        uint64_t now = 1000 * NSEC_PER_SEC;
+
+        for (int i = 0; i < 100; i++) {
+                ck_assert(scan_budget_allows(&budget, now));
+                scan_budget_spend(&budget, 50 * NSEC_PER_MSEC);
+                now += NSEC_PER_SEC;
+        }
+}
+END_TEST
+
+START_TEST(who_polls_gets_an_eighth_of_a_core)
+{
+        struct scan_budget budget = { 0 };
+        uint64_t start = 1000 * NSEC_PER_SEC, now = start, spent = 0;
+
+        while (now < start + 100 * NSEC_PER_SEC) {
+                if (scan_budget_allows(&budget, now)) {
+                        scan_budget_spend(&budget, 20 * NSEC_PER_MSEC);
+                        spent += 20 * NSEC_PER_MSEC;
+                        now += 20 * NSEC_PER_MSEC;
+                }
+                now += 100000;
+        }
+        ck_assert_uint_le(spent, 100 * NSEC_PER_SEC / 8 + 200 * NSEC_PER_MSEC);
+        ck_assert_uint_ge(spent, 100 * NSEC_PER_SEC / 8 - 200 * NSEC_PER_MSEC);
+}
+END_TEST
+
+static unsigned answered;
+
+static void count_answer(struct pool_job *job, int result)
+{
+        ck_assert_int_eq(result, 0);
+        ck_assert_ptr_eq(job->pool, pool);
+        answered++;
+}
+
+START_TEST(askers_share_one_scan)
+{
+        struct pool_job jobs[5];
+        struct range range = take(holder, 4, KIND_TMPFS);
+
+        client_touch(range, 1);
+        for (int i = 0; i < 5; i++) {
+                jobs[i].done = count_answer;
+                pool_update_usage(&jobs[i], pool);
+        }
+        ck_assert(scan_step(memory, clock_now()));
+        ck_assert_uint_eq(answered, 5);
+        ck_assert_uint_eq(scans(), 1);
+        ck_assert(!scan_step(memory, clock_now()));
+}
+END_TEST
+
+START_TEST(beyond_the_budget_the_answer_is_from_before)
+{
+        struct pool_job job = { .done = count_answer };
+        struct range range = take(holder, 4, KIND_TMPFS);
+        uint64_t now = clock_now();
+        struct pool_usage usage;
+
+        pool_update_usage(&job, pool);
+        ck_assert(scan_step(memory, now));
+        client_touch(range, 1);
+        memory->scan_budget = (struct scan_budget){ .since = now, .credit = -1 };
+        pool_update_usage(&job, pool);
+        ck_assert(scan_step(memory, now));
+        ck_assert_uint_eq(answered, 2);
+        pool_usage(pool, &usage);
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], 0);
+        pool_update_usage(&job, pool);
+        ck_assert(scan_step(memory, now + NSEC_PER_SEC));
+        pool_usage(pool, &usage);
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], 4 * FIXTURE_PAGE);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("scan");
+        TCase *core = harness_case(suite, "core", 10);
+        TCase *budget = harness_case(suite, "budget", 10);
+
+        tcase_add_checked_fixture(core, set_up, tear_down);
+        tcase_add_test(core, every_second_page_is_counted_and_the_entry_stays_whole);
+        tcase_add_test(core, a_read_through_the_mapping_commits_too);
+        tcase_add_test(core, if_nothing_changed_the_kernel_is_asked_no_more_than_fstat);
+        tcase_add_test(core, a_client_that_punches_here_and_touches_there_is_seen);
+        tcase_add_test(core, estimates_become_exact);
+        tcase_add_test(core, thousands_of_entries_take_many_batches);
+        tcase_add_loop_test(core, both_ways_of_counting_agree, 0, 2);
+        tcase_add_test(core, askers_share_one_scan);
+        tcase_add_test(core, beyond_the_budget_the_answer_is_from_before);
+        tcase_add_test(budget, who_asks_now_and_then_is_always_served);
+        tcase_add_test(budget, who_polls_gets_an_eighth_of_a_core);
+        return harness_run(suite);
+}
