@@ -12,15 +12,6 @@
  */
 #define cleanup_(function) __attribute__((cleanup(function)))
 
-/* A cleanup function NAMEp for pointers to what FREE frees; FREE takes NULL. */
-#define DEFINE_CLEANUP(type, free_function)                                                        \
-        static inline void free_function##p(type *p)                                               \
-        {                                                                                          \
-                int saved = errno;                                                                 \
-                free_function(*p);                                                                 \
-                errno = saved;                                                                     \
-        }
-
 #define steal_ptr(pointer)                                                                         \
         __extension__({                                                                            \
                 __auto_type steal_where_ = &(pointer);                                             \

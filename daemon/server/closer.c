@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/closer.h"
+
+#include "base/cleanup.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* More packets fit into no socket buffer of usual size. */
+#define DISCARD_MAX 4096
+
+/* What goes through the pipe: a pipe needs neither a lock nor memory for each. */
+struct order {
+        int fd;
+        bool discard;
+};
+
+struct closer {
+        pthread_t thread;
+        int orders[2];
+        atomic_uint pending;
+};
+
+/* With no room for control data the kernel drops descriptors instead of delivering them. */
+static void discard_received(int fd)
+{
+        struct msghdr nothing = {0};
+
+        for (int i = 0; i < DISCARD_MAX; i++) {
+                if (recvmsg(fd, &nothing, MSG_DONTWAIT) >= 0) {
+                        if (!(nothing.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+                                return; /* the end of the stream */
+                } else if (errno != EINTR && errno != ECONNRESET) {
+                        return;
+                }
+        }
+}
+
+static void carry_out(const struct order *order)
+{
+        if (order->discard)
+                discard_received(order->fd);
+        fd_close(order->fd);
+}
+
+static void *run(void *context)
+{
+        struct closer *closer = context;
+        struct order order;
+
+        for (;;) {
+                ssize_t size = read(closer->orders[0], &order, sizeof(order));
+
+                if (size < 0 && errno == EINTR)
+                        continue;
+                if (size != sizeof(order))
+                        return NULL; /* the other end is closed: that was all */
+                carry_out(&order);
+                atomic_fetch_sub_explicit(&closer->pending, 1, memory_order_relaxed);
+        }
+}
+
+static int start_thread(struct closer *closer)
+{
+        sigset_t all, before;
+        int r;
+
+        /* Signals are for the thread that runs the event loop. */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&closer->thread, NULL, run, closer);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (r == 0)
+                pthread_setname_np(closer->thread, "closer");
+        return -r;
+}
+
+/* The loop must not wait for the thread: its end of the pipe does not block. */
+static int start(struct closer *closer)
+{
+        int r;
+
+        if (pipe2(closer->orders, O_CLOEXEC) < 0)
+                return -errno;
+        r = fcntl(closer->orders[1], F_SETFL, O_NONBLOCK) < 0 ? -errno : start_thread(closer);
+        if (r < 0) {
+                fd_close(closer->orders[0]);
+                fd_close(closer->orders[1]);
+        }
+        return r;
+}
+
+int closer_new(struct closer **ret)
+{
+        struct closer *closer = calloc(1, sizeof(*closer));
+        int r;
+
+        if (!closer)
+                return -ENOMEM;
+        r = start(closer);
+        if (r < 0) {
+                free(closer);
+                return r;
+        }
+        *ret = closer;
+        return 0;
+}
+
+struct closer *closer_free(struct closer *closer)
+{
+        struct timespec until;
+
+        if (!closer)
+                return NULL;
+        fd_close(closer->orders[1]);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        if (pthread_timedjoin_np(closer->thread, NULL, &until) != 0) {
+                pthread_detach(closer->thread); /* it has `closer` still */
+                return NULL;
+        }
+        fd_close(closer->orders[0]);
+        free(closer);
+        return NULL;
+}
+
+void closer_close(struct closer *closer, int fd, bool discard)
+{
+        const struct order order = {.fd = fd, .discard = discard};
+
+        if (fd < 0)
+                return;
+        atomic_fetch_add_explicit(&closer->pending, 1, memory_order_relaxed);
+        if (write(closer->orders[1], &order, sizeof(order)) == sizeof(order))
+                return;
+        /* Thousands wait already: better to be held up than to leak. */
+        carry_out(&order);
+        atomic_fetch_sub_explicit(&closer->pending, 1, memory_order_relaxed);
+}
+
+bool closer_is_busy(const struct closer *closer)
+{
+        return atomic_load_explicit(&closer->pending, memory_order_relaxed) > 0;
+}

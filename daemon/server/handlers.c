@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/handlers.h"
+
+#include "base/clock.h"
+#include "server/request.h"
+#include "server/state.h"
+
+#include <errno.h>
+
+/*
+ * protobuf-c has char * for strings that it never writes. What is pointed to lives until the reply
+ * is encoded: static text, names of pools, or the request's arena.
+ */
+static char *text(const char *constant)
+{
+        return (char *)(uintptr_t)constant;
+}
+
+int handle_ping(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        Filemem__Pong *pong = arena_alloc(request->arena, sizeof(*pong));
+
+        (void)operation;
+        if (!pong)
+                return -ENOMEM;
+        filemem__pong__init(pong);
+        result->body_case = FILEMEM__RESULT__BODY_PONG;
+        result->pong = pong;
+        return 0;
+}
+
+int handle_allocate(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        const Filemem__Allocate *allocate = operation->allocate;
+        Filemem__Allocated *allocated = arena_alloc(request->arena, sizeof(*allocated));
+        struct range range;
+        uint64_t size;
+        int r;
+
+        if (!allocated)
+                return -ENOMEM;
+        r = pool_allocate(request->session->holder, allocate->length, (unsigned)allocate->kind,
+                &range, &size);
+        if (r)
+                return r;
+        filemem__allocated__init(allocated);
+        allocated->start = range.start;
+        allocated->end = range.end;
+        allocated->size = size;
+        result->body_case = FILEMEM__RESULT__BODY_ALLOCATED;
+        result->allocated = allocated;
+        return 0;
+}
+
+int handle_incref(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        const Filemem__Range *range = operation->incref;
+
+        (void)result;
+        return pool_incref(request->session->holder, (struct range){range->start, range->end});
+}
+
+int handle_decref(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        const Filemem__Range *range = operation->decref;
+
+        (void)result;
+        return pool_decref(request->session->holder, (struct range){range->start, range->end});
+}
+
+/* ---- usage ----------------------------------------------------------------------------------- */
+
+/* All kinds with their numbers; NULL when out of memory. */
+static Filemem__KindUsage **list_kinds(struct arena *arena, const struct pool_usage *usage)
+{
+        Filemem__KindUsage **list = arena_alloc(arena, sizeof(Filemem__KindUsage *) * KIND_COUNT);
+        Filemem__KindUsage *kinds = arena_alloc(arena, sizeof(*kinds) * KIND_COUNT);
+
+        if (!list || !kinds)
+                return NULL;
+        for (int kind = 0; kind < KIND_COUNT; kind++) {
+                list[kind] = &kinds[kind];
+                filemem__kind_usage__init(list[kind]);
+                list[kind]->kind = (Filemem__Kind)kind;
+                list[kind]->allocated = usage->allocated[kind];
+                list[kind]->committed = usage->committed[kind];
+        }
+        return list;
+}
+
+static int report_usage(struct request *request, Filemem__Result *result)
+{
+        Filemem__UsageReport *report = arena_alloc(request->arena, sizeof(*report));
+        struct pool_usage usage;
+
+        if (!report)
+                return -ENOMEM;
+        pool_usage(request->session->server->pool, &usage);
+        filemem__usage_report__init(report);
+        report->kinds = list_kinds(request->arena, &usage);
+        if (!report->kinds)
+                return -ENOMEM;
+        report->n_kinds = KIND_COUNT;
+        report->reclaimable = usage.reclaimable;
+        report->reclaimable_committed = usage.reclaimable_committed;
+        report->stray = usage.stray;
+        report->total = usage.total;
+        report->swapped = usage.swapped;
+        report->age_ns = usage.scanned_at ? clock_now() - usage.scanned_at : UINT64_MAX;
+        report->exact = usage.exact;
+        result->body_case = FILEMEM__RESULT__BODY_USAGE;
+        result->usage = report;
+        return 0;
+}
+
+int handle_usage(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        (void)operation;
+        return report_usage(request, result);
+}
+
+void begin_update_usage(struct request *request, const Filemem__Operation *operation)
+{
+        (void)operation;
+        request->job.done = request_job_done;
+        pool_update_usage(&request->job, request->session->server->pool);
+}
+
+int finish_update_usage(struct request *request, int job_result, Filemem__Result *result)
+{
+        return job_result ? job_result : report_usage(request, result);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+void begin_decommit(struct request *request, const Filemem__Operation *operation)
+{
+        const Filemem__Decommit *decommit = operation->decommit;
+        struct range range = {decommit->start, decommit->end};
+
+        request->job.done = request_job_done;
+        pool_decommit(&request->job, request->session->holder, range, decommit->shared);
+}
+
+int finish_decommit(struct request *request, int job_result, Filemem__Result *result)
+{
+        (void)request;
+        (void)result;
+        return job_result;
+}
+
+int handle_pool_info(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        Filemem__PoolReport *report = arena_alloc(request->arena, sizeof(*report));
+        struct pool_information pool;
+
+        (void)operation;
+        if (!report)
+                return -ENOMEM;
+        pool_information(request->session->server->pool, &pool);
+        filemem__pool_report__init(report);
+        report->name = text(pool.name);
+        report->capacity = pool.capacity;
+        report->size = pool.size;
+        report->page_size = pool.page_size;
+        report->hugepage_size = HUGEPAGE_SIZE;
+        report->chunk_size = CHUNK_SIZE;
+        report->exec = pool.exec;
+        report->entries = pool.entries;
+        report->sessions = request->session->server->open_sessions;
+        report->metadata = pool.metadata;
+        result->body_case = FILEMEM__RESULT__BODY_POOL_INFO;
+        result->pool_info = report;
+        return 0;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "proto/filemem.pb-c.h"
+
+struct request;
+
+/* The operations on memory, as in rpc.h: validate, one call into the pool, fill the result. */
+int handle_ping(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+int handle_allocate(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+int handle_incref(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+int handle_decref(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+int handle_usage(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+int handle_pool_info(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+
+void begin_decommit(struct request *request, const Filemem__Operation *operation);
+int finish_decommit(struct request *request, int job_result, Filemem__Result *result);
+void begin_update_usage(struct request *request, const Filemem__Operation *operation);
+int finish_update_usage(struct request *request, int job_result, Filemem__Result *result);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "memory/pool.h"
+#include "proto/arena.h"
+#include "proto/wire.h"
+#include "server/inbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct session;
+
+/* A no-reply operation that was refused. */
+struct request_failure {
+        uint32_t operation;
+        int result;
+};
+
+/*
+ * A request on its way: its operations are run in order, each has its own result.
+ *
+ * The reply always fits into a message: every result without a list takes at most WIRE_RESULT_MAX
+ * bytes, 256 of these fit; a result with a list is given what is left when that much is set aside
+ * for each one that is still to come.
+ */
+struct request {
+        struct session *session;
+        const Filemem__Request *message;
+        struct arena *arena; /* for the results */
+        size_t index;        /* of the operation that is run */
+        size_t wanted;       /* results still to come */
+        size_t used;         /* bytes of the reply that are taken, or set aside */
+        Filemem__Result **results;
+        size_t n_results;
+        struct request_failure failures[WIRE_OPERATIONS_MAX];
+        size_t n_failures;
+
+        /* While it is parked: the operation is under way on another thread. */
+        struct pool_job job;
+        int job_result;
+        struct inbox_item item;
+};
+
+/*
+ * Runs a request that was just decoded from the `size` bytes of the server's input, and sends its
+ * reply and its events; or parks it in the session. Returns 0, or a negative errno after which the
+ * session has to be ended.
+ */
+int request_handle(struct session *session, const Filemem__Request *message, size_t size);
+
+/* What the inbox receives: a parked request whose operation was done. Goes on with it. */
+void request_receive(struct inbox_item *item);
+
+/* For rpc: what the job of a parked request calls when it is done. */
+void request_job_done(struct pool_job *job, int result);
+
+/* Bytes that the list in the result of the operation that is run may take, when packed. */
+size_t request_room(const struct request *request);

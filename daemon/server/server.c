@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/closer.h"
+#include "server/state.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* How long a stop waits for clients to read their answers. */
+static const struct timeval stop_patience = {.tv_sec = 2};
+
+static void on_connection(void *context, int fd)
+{
+        session_new(context, fd);
+}
+
+/* The stop is over: nobody is left, or who is left had time enough. */
+static void on_stopped(evutil_socket_t fd, short what, void *context)
+{
+        struct server *server = context;
+
+        (void)fd;
+        (void)what;
+        if (!TAILQ_EMPTY(&server->sessions))
+                log_warning("%llu sessions did not read their answers in time",
+                        (unsigned long long)server->open_sessions);
+        event_base_loopbreak(server->base);
+}
+
+/* Hands over what it makes one by one, so that server_free() serves every stage. */
+static int start(struct server *server, int listen_fd)
+{
+        cleanup_(fd_closep) int fd = listen_fd;
+        int r;
+
+        if (arena_init(&server->decode, WIRE_ARENA_SIZE) < 0 ||
+                arena_init(&server->results, SERVER_RESULTS_SIZE) < 0)
+                return -ENOMEM;
+        r = closer_new(&server->closer);
+        if (r < 0)
+                return r;
+        r = inbox_init(&server->inbox, server->base, request_receive);
+        if (r < 0)
+                return r;
+        return listener_init(&server->listener, server->base, steal_fd(&fd), server->closer,
+                on_connection, server);
+}
+
+static uint64_t get_fd_limit(void)
+{
+        struct rlimit limit;
+
+        return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
+}
+
+int server_new(struct event_base *base, int listen_fd, struct memory *memory, struct pool *pool,
+        struct server **ret)
+{
+        struct server *server = calloc(1, sizeof(*server));
+        int r;
+
+        if (!server) {
+                fd_close(listen_fd);
+                return -ENOMEM;
+        }
+        server->base = base;
+        server->memory = memory;
+        server->pool = pool;
+        server->listener.fd = -1;
+        server->inbox.fd = -1;
+        server->next_session = 1;
+        server->started_at = clock_now();
+        server->uid = geteuid();
+        server->fd_limit = get_fd_limit();
+        TAILQ_INIT(&server->sessions);
+        evtimer_assign(&server->stopped, base, on_stopped, server);
+        r = start(server, listen_fd);
+        if (r < 0) {
+                server_free(server);
+                return r;
+        }
+        *ret = server;
+        return 0;
+}
+
+void server_stop(struct server *server)
+{
+        struct session *session;
+
+        if (server->stopping)
+                return;
+        server->stopping = true;
+        listener_deinit(&server->listener);
+        TAILQ_FOREACH (session, &server->sessions, link)
+                if (!session->ended)
+                        session_drain(session);
+        if (TAILQ_EMPTY(&server->sessions) || event_add(&server->stopped, &stop_patience) < 0)
+                event_active(&server->stopped, EV_TIMEOUT, 0);
+}
+
+bool server_is_careful(const struct server *server)
+{
+        return closer_is_busy(server->closer) ||
+               2 * server->connections + SERVER_FDS_SPARE > server->fd_limit;
+}
+
+void server_keep_session(struct server *server, struct session *session)
+{
+        TAILQ_INSERT_TAIL(&server->sessions, session, link);
+        server->connections++;
+}
+
+void server_forget_session(struct server *server, struct session *session)
+{
+        TAILQ_REMOVE(&server->sessions, session, link);
+        server->connections--;
+        if (server->stopping && TAILQ_EMPTY(&server->sessions))
+                event_active(&server->stopped, EV_TIMEOUT, 0);
+}
+
+void server_close(struct server *server)
+{
+        struct session *session, *next;
+
+        listener_deinit(&server->listener);
+        for (session = TAILQ_FIRST(&server->sessions); session; session = next) {
+                next = TAILQ_NEXT(session, link);
+                if (!session->ended)
+                        session_end(session, 0);
+        }
+}
+
+struct server *server_free(struct server *server)
+{
+        if (!server)
+                return NULL;
+        server_close(server);
+        if (server->inbox.fd >= 0) {
+                inbox_receive(&server->inbox); /* the parked requests, which free their sessions */
+                inbox_deinit(&server->inbox);
+        }
+        event_del(&server->stopped);
+        server->closer = closer_free(server->closer);
+        arena_deinit(&server->results);
+        arena_deinit(&server->decode);
+        free(server);
+        return NULL;
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/session.h"
+
+#include "base/check.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "server/goodbye.h"
+#include "server/greeting.h"
+#include "server/request.h"
+#include "server/state.h"
+
+#include <event2/event.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Linux 6.5; the headers of older systems do not have it. */
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+/* What one session may have done in one turn of the loop before the others have theirs. */
+#define SESSION_TURN_MESSAGES   16
+#define SESSION_TURN_OPERATIONS WIRE_OPERATIONS_MAX
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+/* Reads only when nothing waits to be sent or to be done: what a client costs stays bounded. */
+static int choose_events(struct session *session)
+{
+        bool blocked = channel_blocked(&session->channel);
+        int r = 0;
+
+        if (blocked || session->parked)
+                r |= event_del(&session->readable);
+        else if (!event_pending(&session->readable, EV_READ, NULL))
+                r |= event_add(&session->readable, NULL);
+        if (!blocked)
+                r |= event_del(&session->writable);
+        else if (!event_pending(&session->writable, EV_WRITE, NULL))
+                r |= event_add(&session->writable, NULL);
+        return r < 0 ? -ENOMEM : 0;
+}
+
+int session_send(struct session *session, const Filemem__ToClient *message, int fd)
+{
+        uint8_t *output = session->server->output;
+        ssize_t size = wire_encode_to_client(message, output);
+
+        check(size > 0); /* whatever makes a message keeps it below the limit */
+        return channel_send(&session->channel, output, (size_t)size, fd);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static int handle_request(struct session *session, const Filemem__Request *request, size_t size)
+{
+        if (!session->holder)
+                return OUTCOME_HELLO_MISSING;
+        session->requests++;
+        return request_handle(session, request, size);
+}
+
+/* Returns 0, an outcome or a negative errno as channel_receive(): all but 0 and -EAGAIN end it. */
+static int receive_message(struct session *session, size_t *ret_operations)
+{
+        struct server *server = session->server;
+        Filemem__ToDaemon *message;
+        size_t size;
+        int r;
+
+        r = channel_receive(&session->channel, server_is_careful(server), server->input, &size);
+        if (r)
+                return r;
+        arena_reset(&server->decode);
+        if (wire_decode_to_daemon(&server->decode, server->input, size, &message) < 0)
+                return OUTCOME_MESSAGE_MALFORMED;
+        switch (message->body_case) {
+        case FILEMEM__TO_DAEMON__BODY_HELLO:
+                *ret_operations = 1;
+                return session->holder ? OUTCOME_HELLO_TWICE
+                                       : greeting_answer(session, message->hello);
+        case FILEMEM__TO_DAEMON__BODY_REQUEST:
+                *ret_operations = message->request->n_operations;
+                return handle_request(session, message->request, size);
+        default:
+                return OUTCOME_MESSAGE_EMPTY;
+        }
+}
+
+static int take_turn(struct session *session)
+{
+        size_t operations = 0;
+
+        for (int i = 0; i < SESSION_TURN_MESSAGES && operations < SESSION_TURN_OPERATIONS; i++) {
+                size_t more = 0;
+                int r = receive_message(session, &more);
+
+                if (r == -EAGAIN)
+                        return 0;
+                if (r)
+                        return r;
+                if (channel_blocked(&session->channel) || session->parked)
+                        return choose_events(session);
+                operations += more;
+        }
+        return 0;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+        struct session *session = context;
+        int r = take_turn(session);
+
+        (void)fd;
+        (void)what;
+        if (r)
+                session_end(session, r > 0 || r == -ENOMEM ? r : 0);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *context)
+{
+        struct session *session = context;
+        int r = channel_flush(&session->channel);
+
+        (void)fd;
+        (void)what;
+        if (!r)
+                r = choose_events(session);
+        if (r)
+                session_end(session, 0);
+}
+
+/* ---- beginning ------------------------------------------------------------------------------- */
+
+static void on_death(evutil_socket_t fd, short what, void *context)
+{
+        struct session *session = context;
+
+        (void)fd;
+        (void)what;
+        log_debug("session %llu: process %d died", (unsigned long long)session->id,
+                (int)session->pid);
+        session_end(session, 0);
+}
+
+/* Returns 0, OUTCOME_DAEMON_FULL, or a negative errno if the process is dead already. */
+static int identify_peer(struct session *session)
+{
+        struct ucred credentials;
+        socklen_t size = sizeof(credentials);
+        int fd = session->channel.fd;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+                return -errno;
+        session->pid = credentials.pid;
+        session->uid = credentials.uid;
+        session->gid = credentials.gid;
+        size = sizeof(session->process);
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &session->process, &size) == 0)
+                return 0;
+        session->process = -1;
+        if (errno == ENOPROTOOPT)
+                return 0; /* an older kernel: the hang-up has to do */
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? OUTCOME_DAEMON_FULL : -errno;
+}
+
+static int watch(struct session *session)
+{
+        struct event_base *base = session->server->base;
+        int fd = session->channel.fd, r;
+
+        r = event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST, on_readable, session);
+        r |= event_assign(
+                &session->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, session);
+        r |= event_assign(&session->death, base, session->process, EV_READ, on_death, session);
+        check(r == 0);
+        if (session->process >= 0 && event_add(&session->death, NULL) < 0)
+                return OUTCOME_DAEMON_FULL;
+        if (event_add(&session->readable, NULL) < 0) {
+                event_del(&session->death);
+                return OUTCOME_DAEMON_FULL;
+        }
+        return 0;
+}
+
+static void refuse_connection(struct channel *channel, int result)
+{
+        goodbye_send(channel, result);
+        channel_close(channel);
+        log_client(LOG_LEVEL_WARNING, "refused a connection: %s", error_text(result));
+}
+
+void session_new(struct server *server, int fd)
+{
+        struct session *session = calloc(1, sizeof(*session));
+        struct channel channel;
+        int r = OUTCOME_DAEMON_FULL;
+
+        channel_init(&channel, fd, server->closer);
+        if (!session) {
+                refuse_connection(&channel, r);
+                return;
+        }
+        session->server = server;
+        channel_init(&session->channel, fd, server->closer);
+        session->process = -1;
+        r = identify_peer(session);
+        if (!r)
+                r = watch(session);
+        if (r) {
+                refuse_connection(&session->channel, r);
+                session->process = fd_close(session->process);
+                free(session);
+                return;
+        }
+        session->id = server->next_session++;
+        session->opened_at = clock_now();
+        server_keep_session(server, session);
+}
+
+int session_open(struct session *session, const char *label)
+{
+        struct server *server = session->server;
+        int r = holder_new(server->pool, &session->holder);
+
+        if (r)
+                return r;
+        strcpy(session->label, label); /* label_is_valid() has seen its length */
+        server->open_sessions++;
+        server->statistics.sessions_total++;
+        return 0;
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+static void blame(struct session *session, int result)
+{
+        if (error_status(result) != ENOMEM) /* that is our own fault */
+                session->server->statistics.protocol_errors++;
+        log_client(LOG_LEVEL_WARNING, "ended session %llu (process %d, user %u): %s",
+                (unsigned long long)session->id, (int)session->pid, session->uid,
+                error_text(result));
+        goodbye_send(&session->channel, result);
+}
+
+void session_end(struct session *session, int result)
+{
+        check(!session->ended);
+        session->ended = true;
+        event_del(&session->readable);
+        event_del(&session->writable);
+        event_del(&session->death);
+        if (result)
+                blame(session, result);
+        channel_close(&session->channel);
+        session->process = fd_close(session->process);
+        if (!session->parked)
+                session_free(session);
+}
+
+void session_free(struct session *session)
+{
+        struct server *server = session->server;
+
+        check(session->ended && !session->parked);
+        if (session->holder)
+                server->open_sessions--;
+        session->holder = holder_free(session->holder);
+        server_forget_session(server, session);
+        free(session);
+}
+
+void session_unpark(struct session *session, int result)
+{
+        session->parked = NULL;
+        if (session->ended) {
+                session_free(session);
+                return;
+        }
+        if (!result)
+                result = choose_events(session);
+        if (result)
+                session_end(session, 0);
+}
+
+void session_drain(struct session *session)
+{
+        channel_drain(&session->channel);
+}

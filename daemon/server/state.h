@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "memory/pool.h"
+#include "proto/arena.h"
+#include "proto/wire.h"
+#include "server/inbox.h"
+#include "server/listener.h"
+#include "server/request.h"
+#include "server/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * What the files of this room share: struct server. Everything in it belongs to the thread that
+ * runs the loop.
+ */
+struct server_statistics {
+        uint64_t sessions_total; /* that got a Welcome */
+        uint64_t requests;
+        uint64_t operations;
+        uint64_t refusals;        /* requests and operations that were not answered OK */
+        uint64_t protocol_errors; /* sessions that the daemon ended with a Goodbye */
+};
+
+/*
+ * What results may take until they are encoded. Proven: a reply has 64 KiB; an entry of a dump, the
+ * thing that grows most, takes 8 bytes of it or more and 80 of memory, which makes 640 KiB; 256
+ * usage reports with their lists take less than 200 KiB. Where it ends all the same an operation is
+ * ENOMEM.
+ */
+#define SERVER_RESULTS_SIZE (1u << 20)
+
+/*
+ * Descriptors that are to be free when a message is received, so that whatever comes with it finds
+ * numbers: a message brings up to 253.
+ */
+#define SERVER_FDS_SPARE 320
+
+struct server {
+        struct event_base *base;
+        struct memory *memory;
+        struct pool *pool;
+        struct listener listener;
+        struct closer *closer;
+        struct inbox inbox;
+        struct event stopped;         /* when a stop is over, at the latest */
+        struct session_list sessions; /* by ascending identity */
+        uint64_t connections;         /* all in the list; each takes two descriptors */
+        uint64_t open_sessions;       /* that got a Welcome */
+        uint64_t fd_limit;            /* RLIMIT_NOFILE */
+        uint64_t next_session;
+        uint64_t started_at; /* clock_now() */
+        uid_t uid;           /* of the daemon */
+        bool stopping;
+        struct server_statistics statistics;
+
+        /*
+         * One message at a time is worked on, so these serve all sessions, and the way of a message
+         * through the daemon needs no malloc(). A request that waits for another thread has its
+         * own.
+         */
+        struct arena decode;
+        struct arena results;
+        struct request request;
+        struct pool_entry entries[WIRE_PAGE_MAX];
+        Filemem__SessionReport *found[WIRE_PAGE_MAX];
+        uint8_t input[WIRE_MESSAGE_MAX];
+        uint8_t output[WIRE_MESSAGE_MAX];
+};
+
+/* Whether descriptors are so few that messages have to be received with care: see
+ * channel_receive(). */
+bool server_is_careful(const struct server *server);
+
+/* A session is there; a session is gone. The last one ends a stop. */
+void server_keep_session(struct server *server, struct session *session);
+void server_forget_session(struct server *server, struct session *session);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/closer.h"
+
+#include "support/fault.h"
+#include "support/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct closer *closer;
+
+static void await_idle(void)
+{
+        for (int i = 0; i < 5000 && closer_is_busy(closer); i++)
+                usleep(1000);
+        ck_assert(!closer_is_busy(closer));
+}
+
+START_TEST(what_it_gets_is_closed)
+{
+        size_t before;
+
+        ck_assert_int_eq(closer_new(&closer), 0);
+        before = harness_count_fds();
+        for (int i = 0; i < 1000; i++)
+                closer_close(closer, open("/dev/null", O_RDONLY | O_CLOEXEC), false);
+        closer_close(closer, -1, false); /* is none */
+        await_idle();
+        ck_assert_uint_eq(harness_count_fds(), before);
+        closer = closer_free(closer);
+}
+END_TEST
+
+START_TEST(it_is_through_when_it_is_freed)
+{
+        size_t before = harness_count_fds();
+
+        ck_assert_int_eq(closer_new(&closer), 0);
+        for (int i = 0; i < 1000; i++)
+                closer_close(closer, open("/dev/null", O_RDONLY | O_CLOEXEC), i % 2 == 0);
+        closer = closer_free(closer);
+        ck_assert_uint_eq(harness_count_fds(), before);
+}
+END_TEST
+
+/* Of a connection, not of a socket that came with a message: that may be read by others. */
+START_TEST(only_what_may_be_is_discarded)
+{
+        int own[2], foreign[2];
+        char byte;
+
+        ck_assert_int_eq(closer_new(&closer), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, own), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, foreign), 0);
+        ck_assert_int_eq(send(own[0], "x", 1, 0), 1);
+        ck_assert_int_eq(send(foreign[0], "x", 1, 0), 1);
+        closer_close(closer, own[1], true);
+        closer_close(closer, dup(foreign[1]), false);
+        await_idle();
+        ck_assert_int_eq(recv(own[0], &byte, 1, 0), 0); /* and no ECONNRESET */
+        ck_assert_int_eq(recv(foreign[1], &byte, 1, MSG_DONTWAIT), 1);
+        close(own[0]);
+        close(foreign[0]);
+        close(foreign[1]);
+        closer = closer_free(closer);
+}
+END_TEST
+
+START_TEST(out_of_memory_is_an_error)
+{
+        int r;
+
+        fault_alloc_at(0);
+        r = closer_new(&closer);
+        ck_assert_int_eq(r, -ENOMEM);
+        ck_assert_ptr_null(closer_free(NULL));
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("closer");
+        TCase *tests = harness_case(suite, "closer", 10);
+
+        tcase_add_test(tests, what_it_gets_is_closed);
+        tcase_add_test(tests, it_is_through_when_it_is_freed);
+        tcase_add_test(tests, only_what_may_be_is_discarded);
+        tcase_add_test(tests, out_of_memory_is_an_error);
+        return harness_run(suite);
+}

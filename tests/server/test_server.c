@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server.h"
+
+#include "server/socket.h"
+#include "support/fault.h"
+#include "support/harness.h"
+#include "support/raw.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PAGE UINT64_C(4096)
+
+/*
+ * A server whose loop runs in the thread of the test, one turn at a time, so that the test can have
+ * its allocations fail.
+ */
+static struct event_base *base;
+static struct memory *memory;
+static struct pool *pool;
+static struct server *server;
+static struct socket_file file;
+static char path[128];
+
+static void start_server(void)
+{
+        const struct memory_options memory_options = {.accounting = ACCOUNTING_BEST};
+        const struct pool_options pool_options = {.name = "default", .capacity = CHUNK_SIZE};
+        char error[SOCKET_ERROR_MAX];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/socket", harness_make_folder());
+        ck_assert_int_eq(socket_open(path, 0600, &file, &fd, error), 0);
+        base = event_base_new();
+        ck_assert_ptr_nonnull(base);
+        ck_assert_int_eq(memory_new(&memory_options, &memory), 0);
+        ck_assert_int_eq(pool_new(memory, &pool_options, &pool), 0);
+        ck_assert_int_eq(memory_start(memory), 0);
+        ck_assert_int_eq(server_new(base, fd, memory, pool, &server), 0);
+}
+
+static void stop_server(void)
+{
+        server_close(server);
+        memory_stop(memory);
+        server_free(server);
+        pool_validate(pool);
+        pool_free(pool);
+        memory_free(memory);
+        event_base_free(base);
+        socket_close(&file);
+        path[sizeof("/tmp/filemem-test.XXXXXX") - 1] = 0;
+        harness_remove_folder(path);
+}
+
+static void take_turns(int count)
+{
+        for (int i = 0; i < count; i++)
+                event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+/* Until there is something for the client. */
+static void await(struct raw *raw)
+{
+        for (int i = 0; i < 20000 && !raw_is_readable(raw); i++) {
+                take_turns(1);
+                if (i > 10)
+                        usleep(500);
+        }
+        ck_assert(raw_is_readable(raw));
+}
+
+static uint64_t count_holders(void)
+{
+        struct pool_information information;
+
+        pool_information(pool, &information);
+        return information.holders;
+}
+
+/* One turn in which the n-th allocation fails. Returns whether there was one. */
+static bool take_unlucky_turn(long n)
+{
+        bool happened;
+
+        fault_alloc_at(n);
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        happened = fault_alloc_happened();
+        fault_alloc_at(-1);
+        return happened;
+}
+
+static void check_welcome(struct raw *raw)
+{
+        const Filemem__ToClient *message;
+
+        await(raw);
+        message = raw_receive(raw);
+        ck_assert_ptr_nonnull(message);
+        ck_assert_int_eq(message->body_case, FILEMEM__TO_CLIENT__BODY_WELCOME);
+}
+
+static void open_session(struct raw *raw)
+{
+        raw_connect(raw, path);
+        raw_send_hello(raw, WIRE_MAJOR, "", "lucky");
+        check_welcome(raw);
+}
+
+static void close_session(struct raw *raw)
+{
+        raw_close(raw);
+        take_turns(5);
+        ck_assert_uint_eq(count_holders(), 0);
+        pool_validate(pool);
+}
+
+static void check_refused(struct raw *raw)
+{
+        await(raw);
+        ck_assert_int_eq(raw_receive_goodbye(raw)->status, FILEMEM__STATUS__STATUS_ENOMEM);
+        raw_receive_end(raw);
+}
+
+START_TEST(connection_without_memory_is_refused)
+{
+        struct raw raw;
+
+        start_server();
+        raw_connect(&raw, path);
+        ck_assert(take_unlucky_turn(0));
+        check_refused(&raw);
+        close_session(&raw);
+        open_session(&raw);
+        close_session(&raw);
+        stop_server();
+}
+END_TEST
+
+START_TEST(session_without_memory_is_refused)
+{
+        struct raw raw;
+
+        start_server();
+        raw_connect(&raw, path);
+        take_turns(2);
+        raw_send_hello(&raw, WIRE_MAJOR, "", "unlucky");
+        ck_assert(take_unlucky_turn(0));
+        check_refused(&raw);
+        close_session(&raw);
+        open_session(&raw);
+        close_session(&raw);
+        stop_server();
+}
+END_TEST
+
+/* Whatever fails says so, and is all that fails. */
+static void check_answer(struct raw *raw, uint64_t id)
+{
+        const Filemem__Reply *reply;
+
+        await(raw);
+        reply = raw_receive_reply(raw, id);
+        if (reply->status) {
+                ck_assert_int_eq(reply->status, FILEMEM__STATUS__STATUS_ENOMEM);
+                ck_assert_uint_eq(reply->n_results, 0);
+                return;
+        }
+        ck_assert_uint_eq(reply->n_results, 3);
+        for (int i = 0; i < 2; i++)
+                ck_assert(!reply->results[i]->status ||
+                          reply->results[i]->status == FILEMEM__STATUS__STATUS_ENOMEM);
+}
+
+/* The request allocates all that there is: nodes of the trees, and what a parked one needs. */
+START_TEST(request_survives_every_failed_allocation)
+{
+        bool happened = true;
+        long n;
+
+        start_server();
+        for (n = 0; happened; n++) {
+                struct raw_operation operations[3];
+                struct raw raw;
+                uint64_t id;
+
+                open_session(&raw);
+                raw_allocate(&operations[0], PAGE, 1);
+                raw_allocate(&operations[1], PAGE, 2);
+                raw_decommit(&operations[2], 0, PAGE, false);
+                id = raw_request(&raw, operations, 3);
+                happened = take_unlucky_turn(n);
+                check_answer(&raw, id);
+                close_session(&raw);
+        }
+        ck_assert_int_gt(n, 3); /* the request, and its two arenas */
+        stop_server();
+}
+END_TEST
+
+/* Of our own code; what libc does to send a message is not seen, and is nothing. */
+START_TEST(way_of_a_message_needs_no_allocation)
+{
+        struct raw_operation operations[6];
+        struct raw raw;
+        uint64_t id;
+
+        start_server();
+        open_session(&raw);
+        raw_ping(&operations[0]);
+        raw_usage(&operations[1]);
+        raw_pool_info(&operations[2]);
+        raw_daemon_status(&operations[3]);
+        raw_sessions(&operations[4], 0, 0);
+        raw_dump(&operations[5], 0, 0);
+        for (int i = 0; i < 3; i++) {
+                id = raw_request(&raw, operations, 6);
+                ck_assert(!take_unlucky_turn(0));
+                await(&raw);
+                ck_assert_uint_eq(raw_receive_reply(&raw, id)->n_results, 6);
+        }
+        close_session(&raw);
+        stop_server();
+}
+END_TEST
+
+START_TEST(making_a_server_survives_every_failed_allocation)
+{
+        bool happened = true;
+
+        start_server();
+        for (long n = 0; happened; n++) {
+                struct server *second = NULL;
+                int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r;
+
+                fault_alloc_at(n);
+                r = server_new(base, fd, memory, pool, &second);
+                happened = fault_alloc_happened();
+                fault_alloc_at(-1);
+                ck_assert_int_eq(r < 0, happened);
+                server_free(second);
+                ck_assert_int_lt(fcntl(fd, F_GETFD), 0); /* taken over in any case */
+        }
+        stop_server();
+}
+END_TEST
+
+START_TEST(server_is_freed_with_requests_under_way)
+{
+        struct raw_operation operation;
+        struct raw raws[8];
+
+        start_server();
+        for (int i = 0; i < 8; i++) {
+                open_session(&raws[i]);
+                raw_update_usage(&operation);
+                if (i % 2)
+                        raw_decommit(&operation, 0, PAGE, false);
+                for (int j = 0; j < 5; j++)
+                        raw_request(&raws[i], &operation, 1);
+        }
+        take_turns(1);
+        stop_server(); /* pool_free() finds out if a holder is left */
+        for (int i = 0; i < 8; i++)
+                raw_close(&raws[i]);
+}
+END_TEST
+
+START_TEST(stop_ends_the_loop)
+{
+        struct raw raw;
+
+        start_server();
+        open_session(&raw);
+        server_stop(server);
+        server_stop(server); /* once more is fine */
+        ck_assert_int_eq(event_base_dispatch(base), 0);
+        ck_assert_uint_eq(count_holders(), 0);
+        raw_receive_end(&raw);
+        raw_close(&raw);
+        stop_server();
+}
+END_TEST
+
+START_TEST(stop_without_sessions_ends_the_loop)
+{
+        start_server();
+        server_stop(server);
+        ck_assert_int_eq(event_base_dispatch(base), 0);
+        stop_server();
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("server");
+        TCase *tests = harness_case(suite, "server", 30);
+
+        tcase_add_test(tests, connection_without_memory_is_refused);
+        tcase_add_test(tests, session_without_memory_is_refused);
+        tcase_add_test(tests, request_survives_every_failed_allocation);
+        tcase_add_test(tests, way_of_a_message_needs_no_allocation);
+        tcase_add_test(tests, making_a_server_survives_every_failed_allocation);
+        tcase_add_test(tests, server_is_freed_with_requests_under_way);
+        tcase_add_test(tests, stop_ends_the_loop);
+        tcase_add_test(tests, stop_without_sessions_ends_the_loop);
+        return harness_run(suite);
+}

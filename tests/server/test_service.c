@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/service.h"
+
+#include "support/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* systemd hands sockets over from this number on. */
+#define FIRST 3
+
+static const char *folder;
+
+/* Puts a socket where systemd would, whatever is there. */
+static void hand_over(int type, int number, bool listening)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, type, 0);
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/%d", folder, number);
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        if (listening)
+                ck_assert_int_eq(listen(fd, 1), 0);
+        if (fd != number) {
+                ck_assert_int_eq(dup2(fd, number), number);
+                close(fd);
+        }
+}
+
+static void say_count(const char *count)
+{
+        char pid[32];
+
+        snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        setenv("LISTEN_PID", pid, 1);
+        setenv("LISTEN_FDS", count, 1);
+}
+
+/* What is at the numbers that the tests use comes back afterwards. */
+static int saved[2];
+
+static void save(void)
+{
+        for (int i = 0; i < 2; i++)
+                saved[i] = fcntl(FIRST + i, F_DUPFD_CLOEXEC, 100);
+        folder = harness_make_folder();
+        unsetenv("NOTIFY_SOCKET");
+        unsetenv("LISTEN_FDS");
+}
+
+static void restore(void)
+{
+        for (int i = 0; i < 2; i++) {
+                if (saved[i] < 0) {
+                        close(FIRST + i);
+                } else {
+                        dup2(saved[i], FIRST + i);
+                        close(saved[i]);
+                }
+        }
+        harness_remove_folder(folder);
+}
+
+START_TEST(without_systemd_there_is_no_socket)
+{
+        int fd = -2;
+
+        save();
+        ck_assert(!service_is_used());
+        ck_assert_int_eq(service_take_socket(&fd), 0);
+        ck_assert_int_eq(fd, -1);
+        service_notify_ready("nobody listens");
+        service_notify_stopping();
+        restore();
+}
+END_TEST
+
+START_TEST(listening_seqpacket_socket_is_taken)
+{
+        int fd = -2;
+
+        save();
+        hand_over(SOCK_SEQPACKET, FIRST, true);
+        say_count("1");
+        ck_assert(service_is_used());
+        ck_assert_int_eq(service_take_socket(&fd), 0);
+        ck_assert_int_eq(fd, FIRST);
+        ck_assert_ptr_null(getenv("LISTEN_FDS"));
+        restore();
+}
+END_TEST
+
+static void check_refused(int type, bool listening)
+{
+        int fd = -2;
+
+        save();
+        hand_over(type, FIRST, listening);
+        say_count("1");
+        ck_assert_int_eq(service_take_socket(&fd), -EPROTOTYPE);
+        ck_assert_int_eq(fd, -2);
+        restore();
+}
+
+START_TEST(stream_socket_is_refused)
+{
+        check_refused(SOCK_STREAM, true);
+}
+END_TEST
+
+START_TEST(socket_that_does_not_listen_is_refused)
+{
+        check_refused(SOCK_SEQPACKET, false);
+}
+END_TEST
+
+START_TEST(two_sockets_are_refused)
+{
+        int fd = -2;
+
+        save();
+        hand_over(SOCK_SEQPACKET, FIRST, true);
+        hand_over(SOCK_SEQPACKET, FIRST + 1, true);
+        say_count("2");
+        ck_assert_int_eq(service_take_socket(&fd), -E2BIG);
+        restore();
+}
+END_TEST
+
+START_TEST(sockets_of_another_process_are_none)
+{
+        int fd = -2;
+
+        save();
+        setenv("LISTEN_PID", "1", 1);
+        setenv("LISTEN_FDS", "1", 1);
+        ck_assert(!service_is_used());
+        ck_assert_int_eq(service_take_socket(&fd), 0);
+        ck_assert_int_eq(fd, -1);
+        restore();
+}
+END_TEST
+
+START_TEST(manager_is_notified)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char buffer[256] = {0};
+        int fd;
+
+        save();
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", folder);
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        setenv("NOTIFY_SOCKET", address.sun_path, 1);
+        ck_assert(service_is_used());
+        service_notify_ready("All is well");
+        ck_assert_int_gt(recv(fd, buffer, sizeof(buffer) - 1, 0), 0);
+        ck_assert_str_eq(buffer, "READY=1\nSTATUS=All is well");
+        service_notify_stopping();
+        ck_assert_int_gt(recv(fd, buffer, sizeof(buffer) - 1, 0), 0);
+        ck_assert_ptr_nonnull(strstr(buffer, "STOPPING=1"));
+        close(fd);
+        restore();
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("service");
+        TCase *tests = harness_case(suite, "service", 10);
+
+        tcase_add_test(tests, without_systemd_there_is_no_socket);
+        tcase_add_test(tests, listening_seqpacket_socket_is_taken);
+        tcase_add_test(tests, stream_socket_is_refused);
+        tcase_add_test(tests, socket_that_does_not_listen_is_refused);
+        tcase_add_test(tests, two_sockets_are_refused);
+        tcase_add_test(tests, sockets_of_another_process_are_none);
+        tcase_add_test(tests, manager_is_notified);
+        return harness_run(suite);
+}
