@@ -6,6 +6,7 @@
 
 void check_failed(const char *condition, const char *file, int line, const char *function)
 {
-        fprintf(stderr, "filemem: broken invariant: %s (%s:%d, %s)\n", condition, file, line, function);
+        fprintf(stderr, "filemem: broken invariant: %s (%s:%d, %s)\n", condition, file, line,
+                function);
         abort();
 }

@@ -10,8 +10,8 @@
  * debug_check() is for what costs too much to ask always, and is on with FILEMEM_DEBUG_CHECKS.
  */
 
-__attribute__((noreturn, cold)) void check_failed(const char *condition, const char *file, int line,
-        const char *function);
+__attribute__((noreturn, cold)) void check_failed(
+        const char *condition, const char *file, int line, const char *function);
 
 #define check(condition)                                                                           \
         do {                                                                                       \

@@ -7,8 +7,8 @@
 
 /*
  * Ownership that ends with its scope. A variable marked cleanup_(f) owns what it holds and gives it
- * up at the end of its scope, whichever way that is left; steal_ptr() and steal_fd() are the visible
- * words for handing it on. errno survives.
+ * up at the end of its scope, whichever way that is left; steal_ptr() and steal_fd() are the
+ * visible words for handing it on. errno survives.
  */
 #define cleanup_(function) __attribute__((cleanup(function)))
 

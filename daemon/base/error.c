@@ -9,9 +9,8 @@
 static const struct {
         int number;
         const char *text;
-} outcomes[OUTCOME_COUNT] = {
-        [OUTCOME_OK] = { 0, "" },
-#define X(name, errno_, text_) [name] = { errno_, text_ },
+} outcomes[OUTCOME_COUNT] = {[OUTCOME_OK] = {0, ""},
+#define X(name, errno_, text_) [name] = {errno_, text_},
         OUTCOME_TABLE(X)
 #undef X
 };

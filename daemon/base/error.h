@@ -9,23 +9,21 @@
  *   0         it worked;
  *   negative  a negative errno: nobody expects it here. It is forwarded, never matched, and reaches
  *             the client as EIO or ENOMEM with the errno's own text;
- *   positive  an enum outcome: a documented refusal that the caller has to expect, and that a client
- *             gets with its own status and its own sentence.
+ *   positive  an enum outcome: a documented refusal that the caller has to expect, and that a
+ * client gets with its own status and its own sentence.
  *
  * Outputs (ret_...) are written only when 0 is returned. A request is validated whole before
  * anything is changed, so that every refusal leaves the daemon as it was.
  *
  * What ends what:
  *
- *   an operation   any outcome or errno of it: it has its own status in the reply, the others of the
- *                  same request are done all the same;
- *   a request      an empty batch, more than 256 operations: nothing of it is done;
- *   a session      what shows that the other side does not speak the protocol: a message that is too
- *                  large or cannot be decoded, one before Hello, a second Hello, a descriptor where
- *                  none belongs, another major version. It gets a Goodbye and is closed, its
- *                  holdings are released. Out of memory for a session's own state ends it too;
- *   the daemon     a broken invariant (base/check.h) and nothing else. Failing to start is not
- *                  starting: one line and exit code 1.
+ *   an operation   any outcome or errno of it: it has its own status in the reply, the others of
+ * the same request are done all the same; a request      an empty batch, more than 256 operations:
+ * nothing of it is done; a session      what shows that the other side does not speak the protocol:
+ * a message that is too large or cannot be decoded, one before Hello, a second Hello, a descriptor
+ * where none belongs, another major version. It gets a Goodbye and is closed, its holdings are
+ * released. Out of memory for a session's own state ends it too; the daemon     a broken invariant
+ * (base/check.h) and nothing else. Failing to start is not starting: one line and exit code 1.
  */
 
 /* name, errno, the sentence that the client gets */
@@ -44,7 +42,8 @@
         X(OUTCOME_OPERATION_UNKNOWN, ENOSYS, "this daemon does not know the operation")            \
         X(OUTCOME_BATCH_EMPTY, EINVAL, "request has no operation")                                 \
         X(OUTCOME_BATCH_TOO_LONG, EINVAL, "request has more than 256 operations")                  \
-        X(OUTCOME_PAGE_NO_ROOM, EMSGSIZE, "the reply is full: ask for this in a request of its own") \
+        X(OUTCOME_PAGE_NO_ROOM, EMSGSIZE,                                                          \
+                "the reply is full: ask for this in a request of its own")                         \
         X(OUTCOME_LABEL_BAD, EINVAL, "label is longer than 64 bytes or not printable UTF-8")       \
         X(OUTCOME_POOL_UNKNOWN, ENOENT, "there is no pool of that name")                           \
         X(OUTCOME_VERSION, EPROTO, "unsupported major version of the protocol")                    \
@@ -61,7 +60,7 @@ enum outcome {
 #define X(name, number, text) name,
         OUTCOME_TABLE(X)
 #undef X
-        OUTCOME_COUNT,
+                OUTCOME_COUNT,
 };
 
 /*

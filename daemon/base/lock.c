@@ -104,7 +104,8 @@ void lock_condition_wait(struct lock_condition *condition, struct lock *lock)
         note_take(lock);
 }
 
-int lock_condition_wait_until(struct lock_condition *condition, struct lock *lock, uint64_t deadline)
+int lock_condition_wait_until(
+        struct lock_condition *condition, struct lock *lock, uint64_t deadline)
 {
         struct timespec until = {
                 .tv_sec = (time_t)(deadline / NSEC_PER_SEC),

@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 /*
- * Mutexes with a rank. A thread takes locks in the order of their ranks, lowest first, and never two
- * of the same rank. Builds with FILEMEM_DEBUG_CHECKS abort on a reversal and name the locks held; the
- * others pay for a plain mutex and nothing more.
+ * Mutexes with a rank. A thread takes locks in the order of their ranks, lowest first, and never
+ * two of the same rank. Builds with FILEMEM_DEBUG_CHECKS abort on a reversal and name the locks
+ * held; the others pay for a plain mutex and nothing more.
  *
  * This enum is the only place where the order is written down.
  */
@@ -24,7 +24,8 @@ struct lock {
         enum lock_rank rank;
 };
 
-/* All of them abort where the kernel or the caller breaks the contract: a lock that fails is no lock. */
+/* All of them abort where the kernel or the caller breaks the contract: a lock that fails is no
+ * lock. */
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_deinit(struct lock *lock);
 void lock_take(struct lock *lock);
@@ -47,7 +48,8 @@ void lock_condition_signal(struct lock_condition *condition);
 void lock_condition_wait(struct lock_condition *condition, struct lock *lock);
 
 /* Waits until signalled, but not beyond deadline (ns). Returns 0 or -ETIMEDOUT. */
-int lock_condition_wait_until(struct lock_condition *condition, struct lock *lock, uint64_t deadline);
+int lock_condition_wait_until(
+        struct lock_condition *condition, struct lock *lock, uint64_t deadline);
 
 /* A lock that is dropped at the end of the scope. */
 static inline struct lock *lock_scope_take(struct lock *lock)
@@ -61,8 +63,8 @@ static inline void lock_scope_drop(struct lock **lock)
         lock_drop(*lock);
 }
 
-#define LOCK_SCOPE(which)  LOCK_SCOPE_(which, __LINE__)
-#define LOCK_SCOPE_(which, line)  LOCK_SCOPE__(which, line)
+#define LOCK_SCOPE(which)        LOCK_SCOPE_(which, __LINE__)
+#define LOCK_SCOPE_(which, line) LOCK_SCOPE__(which, line)
 #define LOCK_SCOPE__(which, line)                                                                  \
         __attribute__((cleanup(lock_scope_drop), unused)) struct lock *lock_scope_##line =         \
                 lock_scope_take(which)

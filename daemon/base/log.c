@@ -27,8 +27,8 @@ void log_setup(enum log_level maximum, bool journal)
         log_journal = journal;
 }
 
-__attribute__((format(printf, 2, 0))) static void write_line(enum log_level level, const char *format,
-        va_list arguments)
+__attribute__((format(printf, 2, 0))) static void write_line(
+        enum log_level level, const char *format, va_list arguments)
 {
         char line[LINE_MAX_BYTES];
         int saved = errno, used = 0, n;
@@ -72,7 +72,8 @@ void log_client(enum log_level level, const char *format, ...)
 
                 atomic_store_explicit(&window_start, now, memory_order_relaxed);
                 if (lines > CLIENT_LINES)
-                        log_line(level, "%u more lines about clients were left out", lines - CLIENT_LINES);
+                        log_line(level, "%u more lines about clients were left out",
+                                lines - CLIENT_LINES);
         }
         if (atomic_fetch_add_explicit(&window_lines, 1, memory_order_relaxed) >= CLIENT_LINES)
                 return;

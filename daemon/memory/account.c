@@ -26,9 +26,10 @@ struct cachestat {
         uint64_t recently_evicted;
 };
 
-static int count_cachestat(const struct memfile *file, struct range range, struct account_count *ret)
+static int count_cachestat(
+        const struct memfile *file, struct range range, struct account_count *ret)
 {
-        struct cachestat_range asked = { range.start, range.end - range.start };
+        struct cachestat_range asked = {range.start, range.end - range.start};
         struct cachestat pages;
 
         if (syscall(SYS_cachestat, file->fd, &asked, &pages, 0) < 0)
@@ -40,7 +41,7 @@ static int count_cachestat(const struct memfile *file, struct range range, struc
 
 static int count_seek(const struct memfile *file, struct range range, struct account_count *ret)
 {
-        struct account_count count = { 0 };
+        struct account_count count = {0};
         struct range data;
         int r;
 
@@ -71,8 +72,8 @@ int account_count(enum accounting accounting, const struct memfile *file, struct
 /* A file with one page stored out of two: right is who counts one. */
 static int try_one(enum accounting accounting, struct memfile *file)
 {
-        struct range all = { 0, 2 * file->page_size };
-        struct account_count count;
+        struct range all = {0, 2 * file->page_size};
+        struct account_count count = { 0 };
         int r;
 
         if (pwrite(file->fd, "x", 1, (off_t)file->page_size) < 0)

@@ -15,8 +15,8 @@ struct account_count {
 
 /*
  * Chooses: what is asked for, or the best that this kernel has and that we may use here (a seccomp
- * filter may forbid cachestat). Tries it on a file of its own. Returns 0, -ENOSYS if the one asked for
- * does not work, or a negative errno.
+ * filter may forbid cachestat). Tries it on a file of its own. Returns 0, -ENOSYS if the one asked
+ * for does not work, or a negative errno.
  */
 int account_choose(enum accounting wanted, enum accounting *ret);
 

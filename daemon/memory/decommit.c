@@ -6,8 +6,8 @@
  * kernel serialises the punches of one file anyway and the server's loop must not wait for one.
  *
  * Between the check and the punch, without the lock, others may take or give up references: that is
- * as if they had done so after the decommit. The range cannot become somebody else's meanwhile, since
- * only this thread gives freed ranges back.
+ * as if they had done so after the decommit. The range cannot become somebody else's meanwhile,
+ * since only this thread gives freed ranges back.
  */
 static bool change_uncommitted(struct usage_entry *entry, void *argument)
 {

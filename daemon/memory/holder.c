@@ -35,8 +35,8 @@ struct holder *holder_free(struct holder *holder)
         LIST_REMOVE(holder, link);
         LIST_INSERT_HEAD(&pool->orphans, holder, link);
         pool->holder_count--;
-        /* Most hold little: that is released here and now, the rest on the reclaim thread, which also
-         * tries again if there was no memory for it. */
+        /* Most hold little: that is released here and now, the rest on the reclaim thread, which
+         * also tries again if there was no memory for it. */
         holder_release_some(holder);
         if (!LIST_EMPTY(&pool->orphans))
                 reclaim_wake(pool);
@@ -106,8 +106,8 @@ static bool change_drop_shared(struct usage_entry *entry, void *argument)
 int holder_drop(struct holder *holder, uint32_t start, uint32_t end, uint32_t refs)
 {
         struct pool *pool = holder->pool;
-        int r = usage_nodes_reserve(&pool->nodes,
-                usage_tree_need(&pool->tree) + usage_tree_need(&holder->holdings));
+        int r = usage_nodes_reserve(
+                &pool->nodes, usage_tree_need(&pool->tree) + usage_tree_need(&holder->holdings));
 
         lock_assert_held(&pool->lock);
         if (r < 0)
@@ -123,7 +123,7 @@ int holder_drop(struct holder *holder, uint32_t start, uint32_t end, uint32_t re
 static uint32_t bounded_end(const struct pool *pool, uint32_t start, uint32_t end, unsigned *count)
 {
         struct usage_cursor cursor;
-        struct usage_entry entry = { .end = start };
+        struct usage_entry entry = {.end = start};
 
         usage_cursor_init(&cursor, &pool->tree, start);
         while (*count && entry.end < end && usage_cursor_next(&cursor, &entry))

@@ -113,8 +113,8 @@ static int write_zeros(const struct memfile *file, struct range range)
 
         while (range.start < range.end) {
                 uint64_t left = range.end - range.start;
-                ssize_t n = pwrite(file->fd, zeros, left < ZERO_PIECE ? left : ZERO_PIECE,
-                        (off_t)range.start);
+                ssize_t n = pwrite(
+                        file->fd, zeros, left < ZERO_PIECE ? left : ZERO_PIECE, (off_t)range.start);
 
                 if (n < 0 && errno != EINTR)
                         return -errno;
@@ -126,7 +126,7 @@ static int write_zeros(const struct memfile *file, struct range range)
 
 int memfile_zero(const struct memfile *file, struct range range)
 {
-        struct range data;
+        struct range data = { 0 };
         int r;
 
         lock_assert_none();

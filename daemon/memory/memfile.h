@@ -8,9 +8,9 @@
 #include <sys/types.h>
 
 /*
- * The file of a pool, and the only place with system calls on it. Sized once, sparse, sealed against
- * resizing and further seals before anyone else gets it, so that no client can take pages away from
- * another (SIGBUS) or forbid punching, and the kernel enforces the capacity.
+ * The file of a pool, and the only place with system calls on it. Sized once, sparse, sealed
+ * against resizing and further seals before anyone else gets it, so that no client can take pages
+ * away from another (SIGBUS) or forbid punching, and the kernel enforces the capacity.
  *
  * It is open twice. Clients get an open file description that is not the daemon's: what they do to
  * its offset and flags (O_APPEND would redirect a pwrite) is between them.
@@ -27,10 +27,14 @@ struct memfile {
         int (*fallocate)(int fd, int mode, off_t offset, off_t length);
 };
 
-#define MEMFILE_NONE { .fd = -1, .client_fd = -1 }
+#define MEMFILE_NONE                                                                               \
+        {                                                                                          \
+                .fd = -1, .client_fd = -1                                                          \
+        }
 
 /*
- * name: shown in /proc/PID/maps. capacity: a multiple of the page size. Returns 0 or a negative errno.
+ * name: shown in /proc/PID/maps. capacity: a multiple of the page size. Returns 0 or a negative
+ * errno.
  */
 int memfile_create(struct memfile *file, const char *name, uint64_t capacity, bool exec);
 void memfile_close(struct memfile *file);
@@ -38,19 +42,21 @@ void memfile_close(struct memfile *file);
 /* Gives the pages back to the kernel: they read as zero. Returns 0 or a negative errno. */
 int memfile_punch(const struct memfile *file, struct range range);
 
-/* Writes zeros over what is stored in the range. Slow; for when punching fails. 0 or negative errno. */
+/* Writes zeros over what is stored in the range. Slow; for when punching fails. 0 or negative
+ * errno. */
 int memfile_zero(const struct memfile *file, struct range range);
 
 struct memfile_state {
-        uint64_t stored;  /* bytes, in RAM or swap */
-        int64_t changed;  /* ctime in ns: punching and write(2) change it, and so may writing
-                             to a mapping, where a page is first touched through it */
+        uint64_t stored; /* bytes, in RAM or swap */
+        int64_t changed; /* ctime in ns: punching and write(2) change it, and so may writing
+                            to a mapping, where a page is first touched through it */
 };
 
 /* fstat(2). Returns 0 or a negative errno. */
 int memfile_stat(const struct memfile *file, struct memfile_state *ret);
 
 /*
- * The first stored bytes in a range. Returns 0, -ENXIO if there are none, or another negative errno.
+ * The first stored bytes in a range. Returns 0, -ENXIO if there are none, or another negative
+ * errno.
  */
 int memfile_find_data(const struct memfile *file, struct range range, struct range *ret);

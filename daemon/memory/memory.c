@@ -29,7 +29,8 @@ int memory_new(const struct memory_options *options, struct memory **ret)
         return 0;
 }
 
-static void stop_thread(struct lock *lock, struct lock_condition *wake, bool *stop, pthread_t thread)
+static void stop_thread(
+        struct lock *lock, struct lock_condition *wake, bool *stop, pthread_t thread)
 {
         lock_take(lock);
         *stop = true;
@@ -76,7 +77,7 @@ static void cancel_decommits(struct pool_list *pools)
 {
         struct pool *pool;
 
-        TAILQ_FOREACH(pool, pools, work_link)
+        TAILQ_FOREACH (pool, pools, work_link)
                 cancel(&pool->decommits);
 }
 
@@ -124,6 +125,7 @@ void memory_statistics(struct memory *memory, struct memory_statistics *ret)
                 .scans = atomic_load_explicit(&memory->scan_count, memory_order_relaxed),
                 .reclaimed = atomic_load_explicit(&memory->reclaimed, memory_order_relaxed),
                 .punches = atomic_load_explicit(&memory->punch_count, memory_order_relaxed),
-                .punch_failures = atomic_load_explicit(&memory->punch_failures, memory_order_relaxed),
+                .punch_failures =
+                        atomic_load_explicit(&memory->punch_failures, memory_order_relaxed),
         };
 }

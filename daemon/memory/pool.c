@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------
+ */
 
 /* Twice the RAM as a power of two: RAM and as much swap, and room for what is sparse. */
 static uint64_t default_capacity(uint64_t page_size)
@@ -76,7 +77,8 @@ struct pool *pool_free(struct pool *pool)
                 return NULL;
         memory = pool->memory;
         check(!memory->started);
-        check(LIST_EMPTY(&pool->holders) && TAILQ_EMPTY(&pool->decommits) && TAILQ_EMPTY(&pool->askers));
+        check(LIST_EMPTY(&pool->holders) && TAILQ_EMPTY(&pool->decommits) &&
+                TAILQ_EMPTY(&pool->askers));
         while (!LIST_EMPTY(&pool->orphans)) {
                 struct holder *holder = LIST_FIRST(&pool->orphans);
 
@@ -96,7 +98,8 @@ struct pool *pool_free(struct pool *pool)
         return NULL;
 }
 
-/* ---- operations -------------------------------------------------------------------------------- */
+/* ---- operations --------------------------------------------------------------------------------
+ */
 
 /* Doubles until the range lies within. */
 static void grow_size(struct pool *pool, uint32_t end)
@@ -111,7 +114,7 @@ int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct 
         uint64_t *ret_size)
 {
         struct pool *pool = holder->pool;
-        struct usage_entry entry = { .refs = 1 };
+        struct usage_entry entry = {.refs = 1};
         uint32_t pages;
         int r = range_check_length(length, pool->file.capacity, pool->file.page_size);
 
@@ -124,8 +127,8 @@ int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct 
         LOCK_SCOPE(&pool->lock);
         if (!usage_tree_find_gap(&pool->tree, pages, length >= HUGEPAGE_SIZE, &entry.start))
                 return OUTCOME_POOL_FULL;
-        r = usage_nodes_reserve(&pool->nodes,
-                usage_tree_need(&pool->tree) + usage_tree_need(&holder->holdings));
+        r = usage_nodes_reserve(
+                &pool->nodes, usage_tree_need(&pool->tree) + usage_tree_need(&holder->holdings));
         if (r < 0)
                 return r;
         entry.end = entry.start + pages;
@@ -169,9 +172,9 @@ int pool_incref(struct holder *holder, struct range range)
         r = check_incref(pool, start, end);
         if (r)
                 return r;
-        r = usage_nodes_reserve(&pool->nodes,
-                usage_tree_need(&pool->tree) +
-                        usage_tree_increase_need(&holder->holdings, start, end));
+        r = usage_nodes_reserve(
+                &pool->nodes, usage_tree_need(&pool->tree) +
+                                      usage_tree_increase_need(&holder->holdings, start, end));
         if (r == 0) {
                 usage_tree_increase(&pool->tree, start, end);
                 usage_tree_increase(&holder->holdings, start, end);
@@ -183,8 +186,8 @@ int pool_incref(struct holder *holder, struct range range)
 /* Why a range that the holder does not hold whole cannot be what was asked. */
 static int refuse_not_held(const struct pool *pool, uint32_t start, uint32_t end)
 {
-        return check_incref(pool, start, end) == OUTCOME_NOT_ALLOCATED ? OUTCOME_NOT_ALLOCATED :
-                                                                         OUTCOME_NOT_HELD;
+        return check_incref(pool, start, end) == OUTCOME_NOT_ALLOCATED ? OUTCOME_NOT_ALLOCATED
+                                                                       : OUTCOME_NOT_HELD;
 }
 
 int pool_decref(struct holder *holder, struct range range)
@@ -223,7 +226,8 @@ int pool_check_decommit(struct holder *holder, struct range range, bool shared)
         return 0;
 }
 
-/* ---- questions ---------------------------------------------------------------------------------- */
+/* ---- questions ----------------------------------------------------------------------------------
+ */
 
 int pool_fd(const struct pool *pool)
 {

@@ -11,18 +11,17 @@
 /*
  * The front door of the memory room; nothing else of it is included from outside.
  *
- *   struct memory   the pools of one daemon and the two threads that serve them: the reclaim thread,
- *                   the only one that punches holes, and the scan thread, which asks the kernel what
- *                   it stores.
- *   struct pool     one memfd, its usage tree, its capacity. Everything in it is guarded by its lock,
- *                   which is held for tree work only, never across a system call.
- *   struct holder   what one session holds in a pool: range to count.
+ *   struct memory   the pools of one daemon and the two threads that serve them: the reclaim
+ * thread, the only one that punches holes, and the scan thread, which asks the kernel what it
+ * stores. struct pool     one memfd, its usage tree, its capacity. Everything in it is guarded by
+ * its lock, which is held for tree work only, never across a system call. struct holder   what one
+ * session holds in a pool: range to count.
  *
  * Invariant: the references in a pool's tree are exactly the sum over its holders.
  *
- * Thread safety: everything here may be called from any thread, but for the creation and destruction
- * of one object, which is its owner's. What takes long is a struct pool_job: it is begun here, done
- * on one of the threads, and its `done` called from there.
+ * Thread safety: everything here may be called from any thread, but for the creation and
+ * destruction of one object, which is its owner's. What takes long is a struct pool_job: it is
+ * begun here, done on one of the threads, and its `done` called from there.
  *
  * Results are those of base/error.h: 0, an enum outcome, or a negative errno.
  */
@@ -30,11 +29,11 @@ struct memory;
 struct pool;
 struct holder;
 
-#define HUGEPAGE_SIZE     (UINT64_C(2) << 20)
-#define CHUNK_SIZE        (UINT64_C(16) << 20)
+#define HUGEPAGE_SIZE (UINT64_C(2) << 20)
+#define CHUNK_SIZE    (UINT64_C(16) << 20)
 /* The tree counts pages in 32 bits with room to spare: 8 TiB of 4 KiB pages. */
-#define POOL_PAGES_MAX    (UINT64_C(1) << 31)
-#define POOL_NAME_MAX     64
+#define POOL_PAGES_MAX (UINT64_C(1) << 31)
+#define POOL_NAME_MAX  64
 
 /* How committed pages are counted. */
 enum accounting {
@@ -55,8 +54,8 @@ int memory_new(const struct memory_options *options, struct memory **ret);
 int memory_start(struct memory *memory);
 
 /*
- * Stops the threads after what they are at; jobs that had not begun are done with -ECANCELED. Nobody
- * may begin another one. Then holders and pools can be freed, in this order. NULL is fine.
+ * Stops the threads after what they are at; jobs that had not begun are done with -ECANCELED.
+ * Nobody may begin another one. Then holders and pools can be freed, in this order. NULL is fine.
  */
 void memory_stop(struct memory *memory);
 
@@ -64,9 +63,9 @@ void memory_stop(struct memory *memory);
 struct memory *memory_free(struct memory *memory);
 
 struct memory_statistics {
-        const char *accounting;  /* "cachestat" or "seek" */
-        uint64_t scans;          /* that asked the kernel for more than fstat */
-        uint64_t reclaimed;      /* bytes punched because nobody held them */
+        const char *accounting; /* "cachestat" or "seek" */
+        uint64_t scans;         /* that asked the kernel for more than fstat */
+        uint64_t reclaimed;     /* bytes punched because nobody held them */
         uint64_t punches;
         uint64_t punch_failures;
 };
@@ -81,7 +80,8 @@ struct pool_options {
         bool exec;         /* clients may map it executable */
 };
 
-/* Makes the memfd, sealed and sized. Returns 0, -EINVAL for options out of range, a negative errno. */
+/* Makes the memfd, sealed and sized. Returns 0, -EINVAL for options out of range, a negative errno.
+ */
 int pool_new(struct memory *memory, const struct pool_options *options, struct pool **ret);
 
 /* All holders must be freed and the threads stopped. NULL is fine; returns NULL. */
@@ -91,14 +91,14 @@ struct pool *pool_free(struct pool *pool);
 int pool_fd(const struct pool *pool);
 
 struct pool_information {
-        const char *name;   /* valid as long as the pool */
-        uint64_t capacity;  /* bytes, as all that follows unless it says otherwise */
+        const char *name;  /* valid as long as the pool */
+        uint64_t capacity; /* bytes, as all that follows unless it says otherwise */
         uint64_t size;
         uint64_t page_size;
         bool exec;
-        uint64_t entries;   /* of the tree */
-        uint64_t holders;   /* count */
-        uint64_t metadata;  /* memory of the tree and the holdings */
+        uint64_t entries;  /* of the tree */
+        uint64_t holders;  /* count */
+        uint64_t metadata; /* memory of the tree and the holdings */
 };
 
 void pool_information(struct pool *pool, struct pool_information *ret);
@@ -142,8 +142,9 @@ void pool_validate(struct pool *pool);
 int holder_new(struct pool *pool, struct holder **ret);
 
 /*
- * Releases all that it holds and frees it. Large holdings are released piece by piece on the reclaim
- * thread, so that nobody waits. No job of the holder may be under way. NULL is fine; returns NULL.
+ * Releases all that it holds and frees it. Large holdings are released piece by piece on the
+ * reclaim thread, so that nobody waits. No job of the holder may be under way. NULL is fine;
+ * returns NULL.
  */
 struct holder *holder_free(struct holder *holder);
 
@@ -156,16 +157,16 @@ void holder_information(struct holder *holder, struct holder_information *ret);
 
 /*
  * Gives the holder `length` bytes (a positive multiple of the page size) at the lowest offset where
- * they fit, 2 MiB aligned if they are 2 MiB or more. They read as zero. *ret_size is the size of the
- * pool then. Returns 0, OUTCOME_LENGTH_*, OUTCOME_KIND_UNKNOWN, OUTCOME_POOL_FULL or -ENOMEM.
+ * they fit, 2 MiB aligned if they are 2 MiB or more. They read as zero. *ret_size is the size of
+ * the pool then. Returns 0, OUTCOME_LENGTH_*, OUTCOME_KIND_UNKNOWN, OUTCOME_POOL_FULL or -ENOMEM.
  */
 int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct range *ret,
         uint64_t *ret_size);
 
 /*
- * One more reference of this holder on every page of an allocated range. Returns 0, OUTCOME_RANGE_*,
- * OUTCOME_NOT_ALLOCATED (also for what is freed: that cannot be revived), OUTCOME_REFS_OVERFLOW or
- * -ENOMEM.
+ * One more reference of this holder on every page of an allocated range. Returns 0,
+ * OUTCOME_RANGE_*, OUTCOME_NOT_ALLOCATED (also for what is freed: that cannot be revived),
+ * OUTCOME_REFS_OVERFLOW or -ENOMEM.
  */
 int pool_incref(struct holder *holder, struct range range);
 
@@ -176,7 +177,8 @@ int pool_incref(struct holder *holder, struct range range);
  */
 int pool_decref(struct holder *holder, struct range range);
 
-/* Something that takes a system call too long for the caller's thread. Embed it in what it is for. */
+/* Something that takes a system call too long for the caller's thread. Embed it in what it is for.
+ */
 struct pool_job {
         /* Called once, from the thread that did it, with no lock held; may free the job. */
         void (*done)(struct pool_job *job, int result);
@@ -193,17 +195,17 @@ TAILQ_HEAD(pool_job_list, pool_job);
 
 /*
  * Makes the pages of a range uncommitted: they read as zero and cost nothing until touched again.
- * References and kind stay. Everything is checked when it is done, not when it is begun. The result:
- * 0, OUTCOME_RANGE_*, OUTCOME_NOT_ALLOCATED, OUTCOME_NOT_HELD, OUTCOME_SHARED (somebody else holds
- * part of it, and `shared` was not said), -ECANCELED, or the negative errno of the punch, after which
- * the range may be decommitted in part.
+ * References and kind stay. Everything is checked when it is done, not when it is begun. The
+ * result: 0, OUTCOME_RANGE_*, OUTCOME_NOT_ALLOCATED, OUTCOME_NOT_HELD, OUTCOME_SHARED (somebody
+ * else holds part of it, and `shared` was not said), -ECANCELED, or the negative errno of the
+ * punch, after which the range may be decommitted in part.
  */
 void pool_decommit(struct pool_job *job, struct holder *holder, struct range range, bool shared);
 
 /*
  * Has the scan thread bring the committed numbers up to date, for pool_usage() to tell. Askers that
- * come before a scan begins share it. Polling is bounded: a scan that would make the thread take more
- * than 1/8 of a core is not done, the numbers of the last one stand and scanned_at says how old they
- * are. The result: 0, -ECANCELED, or the errno of the system call that failed.
+ * come before a scan begins share it. Polling is bounded: a scan that would make the thread take
+ * more than 1/8 of a core is not done, the numbers of the last one stand and scanned_at says how
+ * old they are. The result: 0, -ECANCELED, or the errno of the system call that failed.
  */
 void pool_update_usage(struct pool_job *job, struct pool *pool);

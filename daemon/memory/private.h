@@ -7,9 +7,9 @@
  * Threads and what they may do:
  *
  *   any thread      the functions of pool.h: tree work under the pool's lock
- *   reclaim thread  punches holes, of all pools: the only one, so a range that it found freed cannot
- *                   be given back, allocated again and filled while a punch of it is on its way
- *   scan thread     counts committed pages, of all pools
+ *   reclaim thread  punches holes, of all pools: the only one, so a range that it found freed
+ * cannot be given back, allocated again and filled while a punch of it is on its way scan thread
+ * counts committed pages, of all pools
  *
  * Where no threads were started (tests) reclaim_step() and scan_step() do one piece of their work.
  */
@@ -102,10 +102,11 @@ static inline uint32_t pool_page(const struct pool *pool, uint64_t offset)
 
 static inline struct range pool_bytes(const struct pool *pool, uint32_t start, uint32_t end)
 {
-        return (struct range){ start * pool->file.page_size, end * pool->file.page_size };
+        return (struct range){start * pool->file.page_size, end * pool->file.page_size};
 }
 
-/* The kernel holds the file's lock for a whole punch: so long others wait for it, and not longer. */
+/* The kernel holds the file's lock for a whole punch: so long others wait for it, and not longer.
+ */
 #define PUNCH_MAX (UINT64_C(128) << 20)
 
 /* When something failed that has to work one day: how long until it is tried again. */
@@ -117,7 +118,8 @@ int pool_check_decommit(struct holder *holder, struct range range, bool shared);
 /* memfile_punch(), counted. */
 int pool_punch(struct pool *pool, struct range range);
 
-/* ---- holder.c: what a session holds; the caller holds the pool's lock ------------------------- */
+/* ---- holder.c: what a session holds; the caller holds the pool's lock -------------------------
+ */
 
 /* Whether every page of [start, end) is held. */
 bool holder_covers(const struct holder *holder, uint32_t start, uint32_t end);
@@ -126,26 +128,28 @@ bool holder_covers(const struct holder *holder, uint32_t start, uint32_t end);
 bool holder_shares(const struct holder *holder, uint32_t start, uint32_t end);
 
 /*
- * Gives up `refs` references of every page, of the pool and of the holder, which has them. Returns 0
- * or -ENOMEM, with nothing changed.
+ * Gives up `refs` references of every page, of the pool and of the holder, which has them. Returns
+ * 0 or -ENOMEM, with nothing changed.
  */
 int holder_drop(struct holder *holder, uint32_t start, uint32_t end, uint32_t refs);
 
 /*
- * Gives up a bounded part of what an orphan holds, and frees it when that was the last. Returns 0 or
- * -ENOMEM.
+ * Gives up a bounded part of what an orphan holds, and frees it when that was the last. Returns 0
+ * or -ENOMEM.
  */
 int holder_release_some(struct holder *holder);
 
-/* ---- decommit.c: on the reclaim thread --------------------------------------------------------- */
+/* ---- decommit.c: on the reclaim thread ---------------------------------------------------------
+ */
 
 /* Does the job and calls done. */
 void decommit_run(struct pool_job *job);
 
-/* ---- reclaim.c and reclaim_thread.c --------------------------------------------------------------------------------- */
+/* ---- reclaim.c and reclaim_thread.c
+ * --------------------------------------------------------------------------------- */
 
 enum reclaim_result {
-        RECLAIM_DONE,  /* there is nothing more to do in this pool */
+        RECLAIM_DONE, /* there is nothing more to do in this pool */
         RECLAIM_MORE,
         RECLAIM_LATER, /* it failed: try again in a while */
 };
@@ -161,9 +165,10 @@ bool reclaim_find(struct pool *pool, struct range *ret);
 int reclaim_punch(struct pool *pool, struct range range);
 int reclaim_finish(struct pool *pool, struct range range);
 
-void *reclaim_thread(void *memory);
+void *reclaim_thread(void *argument);
 
-/* ---- scan.c ------------------------------------------------------------------------------------- */
+/* ---- scan.c -------------------------------------------------------------------------------------
+ */
 
 /* Brings the numbers of one pool up to date, whatever the budget. Returns 0 or a negative errno. */
 int scan_run(struct pool *pool);
@@ -171,4 +176,4 @@ int scan_run(struct pool *pool);
 /* Answers the askers of one pool. Returns false if there were none anywhere. */
 bool scan_step(struct memory *memory, uint64_t now);
 
-void *scan_thread(void *memory);
+void *scan_thread(void *argument);

@@ -19,7 +19,8 @@ int pool_punch(struct pool *pool, struct range range)
         return r;
 }
 
-/* ---- freed ranges ------------------------------------------------------------------------------ */
+/* ---- freed ranges ------------------------------------------------------------------------------
+ */
 
 bool reclaim_find(struct pool *pool, struct range *ret)
 {
@@ -52,8 +53,8 @@ int reclaim_punch(struct pool *pool, struct range range)
 
         if (r == 0) {
                 pool->complained = false;
-                atomic_fetch_add_explicit(&pool->memory->reclaimed, range.end - range.start,
-                        memory_order_relaxed);
+                atomic_fetch_add_explicit(
+                        &pool->memory->reclaimed, range.end - range.start, memory_order_relaxed);
                 return 0;
         }
         complain(pool, "punching a hole", r);
@@ -93,7 +94,8 @@ static enum reclaim_result reclaim_freed(struct pool *pool, struct range range)
         return RECLAIM_MORE;
 }
 
-/* ---- stray pages ------------------------------------------------------------------------------- */
+/* ---- stray pages -------------------------------------------------------------------------------
+ */
 
 /* The first gap that ends above scrub_page, or false if there is none below the capacity. */
 static bool next_gap(struct pool *pool, struct range *ret)
@@ -105,8 +107,8 @@ static bool next_gap(struct pool *pool, struct range *ret)
                 bool found = usage_tree_find(&pool->tree, pool->scrub_page, &entry);
 
                 if (!found || entry.start > pool->scrub_page) {
-                        *ret = pool_bytes(pool, pool->scrub_page,
-                                found ? entry.start : pool->tree.capacity);
+                        *ret = pool_bytes(
+                                pool, pool->scrub_page, found ? entry.start : pool->tree.capacity);
                         return true;
                 }
                 pool->scrub_page = entry.end;
@@ -115,8 +117,9 @@ static bool next_gap(struct pool *pool, struct range *ret)
 }
 
 /*
- * Makes a stray run of pages a freed entry, so that it is punched like every other one and nobody can
- * be given it meanwhile. It may have been allocated since it was found: then it is no longer stray.
+ * Makes a stray run of pages a freed entry, so that it is punched like every other one and nobody
+ * can be given it meanwhile. It may have been allocated since it was found: then it is no longer
+ * stray.
  */
 static int adopt(struct pool *pool, struct range range)
 {
@@ -165,7 +168,8 @@ static enum reclaim_result scrub(struct pool *pool)
         return RECLAIM_MORE;
 }
 
-/* ---- what next ---------------------------------------------------------------------------------- */
+/* ---- what next ----------------------------------------------------------------------------------
+ */
 
 static struct pool_job *next_decommit(struct pool *pool)
 {

@@ -2,9 +2,9 @@
 #include "memory/private.h"
 
 /*
- * When reclaim runs, and on which thread; what it does is in reclaim.c. Pools with work take turns, one
- * bounded piece each. A pool where something failed comes back a second later, or when there is more
- * to do in it.
+ * When reclaim runs, and on which thread; what it does is in reclaim.c. Pools with work take turns,
+ * one bounded piece each. A pool where something failed comes back a second later, or when there is
+ * more to do in it.
  */
 static void enqueue(struct memory *memory, struct pool *pool)
 {

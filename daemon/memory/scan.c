@@ -8,10 +8,10 @@
 /*
  * Bringing the committed counts up to date.
  *
- * The gate: if the file stores as many bytes as the counts of all entries add up to, none of these is
- * an estimate, and the file's ctime is that of before the last scan, then nothing has changed. For
- * whoever punches changes ctime; with no punch no entry can have less than was counted, and what we
- * decommit and reclaim ourselves we take off; so equal sums mean equal parts.
+ * The gate: if the file stores as many bytes as the counts of all entries add up to, none of these
+ * is an estimate, and the file's ctime is that of before the last scan, then nothing has changed.
+ * For whoever punches changes ctime; with no punch no entry can have less than was counted, and
+ * what we decommit and reclaim ourselves we take off; so equal sums mean equal parts.
  *
  * Otherwise the entries are counted in batches. The lock is held to list a batch and to write it
  * back, never while the kernel counts. What is being counted is marked; whatever changes an entry's
@@ -36,7 +36,7 @@ static bool change_mark(struct usage_entry *entry, void *argument)
         struct batch *batch = argument;
 
         entry->tags |= USAGE_SCANNING;
-        batch->items[batch->count++] = (struct item){ .start = entry->start, .end = entry->end };
+        batch->items[batch->count++] = (struct item){.start = entry->start, .end = entry->end};
         return true;
 }
 
@@ -44,7 +44,7 @@ static bool change_mark(struct usage_entry *entry, void *argument)
 static bool batch_begin(struct pool *pool, uint32_t page, struct batch *batch)
 {
         struct usage_cursor cursor;
-        struct usage_entry entry = { .start = 0 };
+        struct usage_entry entry = {.start = 0};
         uint32_t start = UINT32_MAX;
         LOCK_SCOPE(&pool->lock);
 
@@ -69,7 +69,8 @@ static bool change_write_back(struct usage_entry *entry, void *argument)
         if (batch->next == batch->count)
                 return true;
         item = &batch->items[batch->next];
-        if (item->start != entry->start || item->end != entry->end || !(entry->tags & USAGE_SCANNING))
+        if (item->start != entry->start || item->end != entry->end ||
+                !(entry->tags & USAGE_SCANNING))
                 return true;
         entry->committed = item->committed;
         entry->tags &= (uint8_t) ~(USAGE_ESTIMATED | USAGE_SCANNING);
@@ -88,7 +89,8 @@ static void batch_end(struct pool *pool, struct batch *batch)
 static int count(struct pool *pool, uint32_t start, uint32_t end, uint32_t *ret, uint64_t *swapped)
 {
         struct account_count found;
-        int r = account_count(pool->memory->accounting, &pool->file, pool_bytes(pool, start, end), &found);
+        int r = account_count(
+                pool->memory->accounting, &pool->file, pool_bytes(pool, start, end), &found);
 
         if (r < 0)
                 return r;
@@ -118,7 +120,8 @@ static int scan_entries(struct pool *pool, uint64_t *swapped)
         return 0;
 }
 
-/* ---- stray pages ------------------------------------------------------------------------------- */
+/* ---- stray pages -------------------------------------------------------------------------------
+ */
 
 /* The first gap that ends above `page`. Returns false if there is none. */
 static bool find_gap(struct pool *pool, uint32_t page, uint32_t *ret_start, uint32_t *ret_end)
@@ -165,7 +168,8 @@ static int scan_gaps(struct pool *pool, uint64_t *ret, uint64_t *swapped)
         return 0;
 }
 
-/* ---- a scan ------------------------------------------------------------------------------------ */
+/* ---- a scan ------------------------------------------------------------------------------------
+ */
 
 /* What the tree has, in bytes, freed entries too; and whether any of it is an estimate. */
 static uint64_t known(struct pool *pool, bool *ret_estimated)
@@ -186,7 +190,8 @@ static bool unchanged(struct pool *pool, const struct memfile_state *state)
         uint64_t sum = known(pool, &estimated);
         LOCK_SCOPE(&pool->lock);
 
-        if (!pool->scan.at || estimated || sum != state->stored || pool->scan.changed != state->changed)
+        if (!pool->scan.at || estimated || sum != state->stored ||
+                pool->scan.changed != state->changed)
                 return false;
         pool->scan.at = clock_now();
         pool->scan.stored = state->stored;
@@ -208,7 +213,7 @@ static void publish(struct pool *pool, const struct scan_result *result)
 
 int scan_run(struct pool *pool)
 {
-        struct scan_result result = { 0 };
+        struct scan_result result = {0};
         struct memfile_state state;
         bool estimated;
         int r = memfile_stat(&pool->file, &state);

@@ -6,11 +6,11 @@
 #include <errno.h>
 
 /*
- * When scans run, and on which thread; what they do is in scan.c. Askers of one pool that come before
- * its scan begins share it.
+ * When scans run, and on which thread; what they do is in scan.c. Askers of one pool that come
+ * before its scan begins share it.
  */
-#define SHARE       8                     /* of the time, one part is for scanning */
-#define CREDIT_MAX  (100 * NSEC_PER_MSEC) /* saved up for a burst */
+#define SHARE      8                     /* of the time, one part is for scanning */
+#define CREDIT_MAX (100 * NSEC_PER_MSEC) /* saved up for a burst */
 
 bool scan_budget_allows(struct scan_budget *budget, uint64_t now)
 {

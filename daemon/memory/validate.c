@@ -8,8 +8,8 @@
 
 /*
  * The references of the pool's tree are exactly the sum over its holders: as events, plus where an
- * entry of the tree begins, minus where a holding does, and the other way round at their ends. Sorted
- * by page, the sum has to be zero behind every page.
+ * entry of the tree begins, minus where a holding does, and the other way round at their ends.
+ * Sorted by page, the sum has to be zero behind every page.
  */
 struct event {
         uint32_t page;
@@ -35,8 +35,8 @@ static void add_tree(struct events *events, const struct usage_tree *tree, int64
 
         usage_cursor_init(&cursor, tree, 0);
         while (usage_cursor_next(&cursor, &entry)) {
-                events->events[events->count++] = (struct event){ entry.start, sign * entry.refs };
-                events->events[events->count++] = (struct event){ entry.end, -sign * entry.refs };
+                events->events[events->count++] = (struct event){entry.start, sign * entry.refs};
+                events->events[events->count++] = (struct event){entry.end, -sign * entry.refs};
         }
 }
 
@@ -65,8 +65,8 @@ void pool_validate(struct pool *pool)
 {
         LOCK_SCOPE(&pool->lock);
         size_t entries = pool->tree.totals.entries, nodes = usage_tree_count_nodes(&pool->tree);
-        struct events events = { 0 };
-        struct holder *holder, *lists[2] = { LIST_FIRST(&pool->holders), LIST_FIRST(&pool->orphans) };
+        struct events events = {0};
+        struct holder *holder, *lists[2] = {LIST_FIRST(&pool->holders), LIST_FIRST(&pool->orphans)};
 
         validate_tree(&pool->tree);
         for (int i = 0; i < 2; i++) {

@@ -98,7 +98,7 @@ static void merge_at(struct usage_tree *tree, uint32_t page)
 
 static void plant(struct usage_tree *tree, const struct usage_entry *entry)
 {
-        struct usage_path path = { 0 };
+        struct usage_path path = {0};
 
         tree->root = node_new(tree->nodes, 0);
         tree->height = 0;
@@ -145,8 +145,8 @@ void usage_tree_insert(struct usage_tree *tree, const struct usage_entry *added)
                 merge_at(tree, added->start);
 }
 
-static void apply(const struct usage_entry *entry, uint32_t start, uint32_t end, usage_change_fn *change,
-        void *argument, struct replacement *out)
+static void apply(const struct usage_entry *entry, uint32_t start, uint32_t end,
+        usage_change_fn *change, void *argument, struct replacement *out)
 {
         uint32_t low = start > entry->start ? start : entry->start;
         uint32_t high = end < entry->end ? end : entry->end;
@@ -213,8 +213,8 @@ static uint32_t change_leaf(struct usage_tree *tree, uint32_t start, uint32_t en
         return reached;
 }
 
-void usage_tree_change(struct usage_tree *tree, uint32_t start, uint32_t end, usage_change_fn *change,
-        void *argument)
+void usage_tree_change(struct usage_tree *tree, uint32_t start, uint32_t end,
+        usage_change_fn *change, void *argument)
 {
         check(start < end && end <= tree->capacity);
         while (start < end && tree->root && start < tree->summary.end)

@@ -4,7 +4,8 @@
 #include "usage/node.h"
 
 /* The first gap in [*page, end), as an entry with one reference; *page goes on behind it. */
-static bool next_gap(const struct usage_tree *tree, uint32_t *page, uint32_t end, struct usage_entry *ret)
+static bool next_gap(
+        const struct usage_tree *tree, uint32_t *page, uint32_t end, struct usage_entry *ret)
 {
         struct usage_entry entry;
 

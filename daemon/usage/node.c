@@ -22,7 +22,7 @@ void usage_nodes_init_small(struct usage_nodes *nodes, unsigned leaf_max, unsign
 {
         check(leaf_max >= 4 && leaf_max <= NODE_LEAF_MAX);
         check(inner_max >= 4 && inner_max <= NODE_INNER_MAX);
-        *nodes = (struct usage_nodes){ .leaf_max = leaf_max, .inner_max = inner_max };
+        *nodes = (struct usage_nodes){.leaf_max = leaf_max, .inner_max = inner_max};
 }
 
 /* What the memory of a node is while it is free. */
@@ -108,7 +108,8 @@ static void move_entries(struct leaf *to, unsigned t, struct leaf *from, unsigne
         memmove(to->tags + t, from->tags + f, count * sizeof(*to->tags));
 }
 
-static void move_children(struct inner *to, unsigned t, struct inner *from, unsigned f, unsigned count)
+static void move_children(
+        struct inner *to, unsigned t, struct inner *from, unsigned f, unsigned count)
 {
         memmove(to->child + t, from->child + f, count * sizeof(struct node *));
         memmove(to->start + t, from->start + f, count * sizeof(*to->start));
@@ -118,7 +119,8 @@ static void move_children(struct inner *to, unsigned t, struct inner *from, unsi
         memmove(to->tags + t, from->tags + f, count * sizeof(*to->tags));
 }
 
-void node_move(struct node *to, unsigned to_index, struct node *from, unsigned from_index, unsigned count)
+void node_move(
+        struct node *to, unsigned to_index, struct node *from, unsigned from_index, unsigned count)
 {
         if (!count)
                 return;

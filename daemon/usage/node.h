@@ -17,9 +17,9 @@
  * The gaps before, between and after children follow from start and end, so a change in one leaf
  * never touches the node beside it, only those above it.
  */
-#define NODE_SIZE       1024
-#define NODE_LEAF_MAX   59
-#define NODE_INNER_MAX  40
+#define NODE_SIZE      1024
+#define NODE_LEAF_MAX  59
+#define NODE_INNER_MAX 40
 
 struct node {
         uint16_t count;
@@ -47,7 +47,6 @@ struct inner {
 
 _Static_assert(sizeof(struct leaf) <= NODE_SIZE, "a leaf fits into a node");
 _Static_assert(sizeof(struct inner) <= NODE_SIZE, "an inner node fits into a node");
-
 
 static inline struct leaf *node_leaf(struct node *node)
 {
@@ -97,7 +96,8 @@ static inline void leaf_set(struct leaf *leaf, unsigned i, const struct usage_en
 }
 
 /* Copies `count` entries or children between nodes of one level, or within one. */
-void node_move(struct node *to, unsigned to_index, struct node *from, unsigned from_index, unsigned count);
+void node_move(
+        struct node *to, unsigned to_index, struct node *from, unsigned from_index, unsigned count);
 
 /* ---- summary.c ------------------------------------------------------------------------------- */
 
@@ -118,7 +118,8 @@ static inline uint32_t gap_aligned(uint32_t start, uint32_t end, uint32_t alignm
 struct usage_summary node_summary(const struct usage_tree *tree, const struct node *node);
 
 struct usage_summary inner_get(const struct inner *inner, unsigned i);
-void inner_set(struct inner *inner, unsigned i, struct node *child, const struct usage_summary *summary);
+void inner_set(
+        struct inner *inner, unsigned i, struct node *child, const struct usage_summary *summary);
 
 /* Brings the summaries above node[level] of the path up to date, as far up as they change. */
 void summary_propagate(struct usage_tree *tree, const struct usage_path *path, unsigned level);
@@ -127,8 +128,8 @@ void summary_propagate(struct usage_tree *tree, const struct usage_path *path, u
 
 /*
  * The one way in which a tree changes: in the leaf of the path, `remove` entries from place `index`
- * on are replaced by `count` others. Splits and joins nodes as needed and keeps summaries and totals.
- * The path is no longer valid then. Takes nodes only if count > remove, at most height + 2.
+ * on are replaced by `count` others. Splits and joins nodes as needed and keeps summaries and
+ * totals. The path is no longer valid then. Takes nodes only if count > remove, at most height + 2.
  */
 void tree_splice(struct usage_tree *tree, struct usage_path *path, unsigned index, unsigned remove,
         const struct usage_entry *entries, unsigned count);

@@ -30,7 +30,7 @@ enum kind {
 int range_check(struct range range, uint64_t capacity, uint64_t page_size);
 
 /*
- * The same for a length to allocate: 0, OUTCOME_LENGTH_ZERO, _UNALIGNED, or OUTCOME_POOL_FULL if the
- * whole pool is smaller.
+ * The same for a length to allocate: 0, OUTCOME_LENGTH_ZERO, _UNALIGNED, or OUTCOME_POOL_FULL if
+ * the whole pool is smaller.
  */
 int range_check_length(uint64_t length, uint64_t capacity, uint64_t page_size);

@@ -43,7 +43,8 @@ static void shrink_root(struct usage_tree *tree)
         tree->summary = node_summary(tree, root);
 }
 
-static bool is_rightmost(const struct usage_tree *tree, const struct usage_path *path, unsigned level)
+static bool is_rightmost(
+        const struct usage_tree *tree, const struct usage_path *path, unsigned level)
 {
         for (; level < tree->height; level++)
                 if (path->index[level + 1] + 1 < path->node[level + 1]->count)
@@ -54,7 +55,7 @@ static bool is_rightmost(const struct usage_tree *tree, const struct usage_path 
 static void grow_root(struct usage_tree *tree, struct node *left, struct node *right)
 {
         struct node *root = node_new(tree->nodes, left->level + 1u);
-        struct usage_summary summaries[2] = { node_summary(tree, left), node_summary(tree, right) };
+        struct usage_summary summaries[2] = {node_summary(tree, left), node_summary(tree, right)};
 
         check(root->level + 1u < NODE_LEVELS_MAX);
         inner_set(node_inner(root), 0, left, &summaries[0]);
@@ -65,8 +66,8 @@ static void grow_root(struct usage_tree *tree, struct node *left, struct node *r
         tree->summary = node_summary(tree, root);
 }
 
-static void insert_child(struct inner *inner, unsigned i, struct node *child,
-        const struct usage_summary *summary)
+static void insert_child(
+        struct inner *inner, unsigned i, struct node *child, const struct usage_summary *summary)
 {
         node_move(&inner->node, i + 1, &inner->node, i, inner->node.count - i);
         inner_set(inner, i, child, summary);
@@ -74,12 +75,12 @@ static void insert_child(struct inner *inner, unsigned i, struct node *child,
 }
 
 /*
- * node[level] of the path was split: `right` holds what came after it. Puts it into the parent, which
- * may split in turn. At the right edge of the tree the left part stays (nearly) full: allocations
- * that go upwards leave full nodes behind.
+ * node[level] of the path was split: `right` holds what came after it. Puts it into the parent,
+ * which may split in turn. At the right edge of the tree the left part stays (nearly) full:
+ * allocations that go upwards leave full nodes behind.
  */
-static void add_sibling(struct usage_tree *tree, struct usage_path *path, unsigned level,
-        struct node *right)
+static void add_sibling(
+        struct usage_tree *tree, struct usage_path *path, unsigned level, struct node *right)
 {
         struct usage_summary summary = node_summary(tree, right);
         struct usage_summary left = node_summary(tree, path->node[level]);
@@ -99,8 +100,9 @@ static void add_sibling(struct usage_tree *tree, struct usage_path *path, unsign
                 return;
         }
         /* An inner node has two children or more, also here. */
-        keep = at == parent->count && is_rightmost(tree, path, level + 1) ? parent->count - 1u :
-                                                                            (parent->count + 1u) / 2;
+        keep = at == parent->count && is_rightmost(tree, path, level + 1)
+                       ? parent->count - 1u
+                       : (parent->count + 1u) / 2;
         other = node_new(tree->nodes, parent->level);
         other->count = (uint16_t)(parent->count - keep);
         node_move(other, 0, parent, keep, other->count);
@@ -138,7 +140,8 @@ static void share(struct node *left, struct node *right)
         left->count = (uint16_t)want;
 }
 
-/* node[level] of the path has fewer than the minimum: joins it with a neighbour, or takes from it. */
+/* node[level] of the path has fewer than the minimum: joins it with a neighbour, or takes from it.
+ */
 static void refill(struct usage_tree *tree, struct usage_path *path, unsigned level)
 {
         struct usage_summary summary;

@@ -64,7 +64,8 @@ struct usage_summary inner_get(const struct inner *inner, unsigned i)
         };
 }
 
-void inner_set(struct inner *inner, unsigned i, struct node *child, const struct usage_summary *summary)
+void inner_set(
+        struct inner *inner, unsigned i, struct node *child, const struct usage_summary *summary)
 {
         inner->child[i] = child;
         inner->start[i] = summary->start;

@@ -4,11 +4,11 @@
 #include "base/check.h"
 #include "usage/node.h"
 
-void usage_tree_init(struct usage_tree *tree, struct usage_nodes *nodes, uint32_t capacity,
-        uint32_t alignment)
+void usage_tree_init(
+        struct usage_tree *tree, struct usage_nodes *nodes, uint32_t capacity, uint32_t alignment)
 {
         check(capacity && capacity <= UINT32_C(1) << 31 && alignment);
-        *tree = (struct usage_tree){ .nodes = nodes, .capacity = capacity, .alignment = alignment };
+        *tree = (struct usage_tree){.nodes = nodes, .capacity = capacity, .alignment = alignment};
 }
 
 static void clear_node(struct usage_nodes *nodes, struct node *node)
@@ -28,14 +28,15 @@ void usage_tree_clear(struct usage_tree *tree)
 
 size_t usage_tree_need(const struct usage_tree *tree)
 {
-        /* A change adds two entries at the most, where it cuts. For each, every level may split and a
-         * root be added; the first may have made the tree higher for the second. */
+        /* A change adds two entries at the most, where it cuts. For each, every level may split and
+         * a root be added; the first may have made the tree higher for the second. */
         return (size_t)2 * tree->height + 5;
 }
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-/* How many of the ends are at or below the page: ascending, so it is the place of the first above. */
+/* How many of the ends are at or below the page: ascending, so it is the place of the first above.
+ */
 static inline unsigned count_below(const uint32_t *ends, unsigned count, uint32_t page)
 {
         unsigned below = 0;
@@ -91,8 +92,10 @@ static bool find_tagged(struct node *node, uint32_t page, uint8_t tags, struct u
                 if (node->level) {
                         struct inner *inner = node_inner(node);
 
-                        /* In vain at most once a level: where the tagged one lies before the page. */
-                        if ((inner->tags[i] & tags) && find_tagged(inner->child[i], page, tags, ret))
+                        /* In vain at most once a level: where the tagged one lies before the page.
+                         */
+                        if ((inner->tags[i] & tags) &&
+                                find_tagged(inner->child[i], page, tags, ret))
                                 return true;
                 } else if (node_leaf(node)->tags[i] & tags) {
                         *ret = leaf_get(node_leaf(node), i);
@@ -102,8 +105,8 @@ static bool find_tagged(struct node *node, uint32_t page, uint8_t tags, struct u
         return false;
 }
 
-bool usage_tree_find_tagged(const struct usage_tree *tree, uint32_t page, uint8_t tags,
-        struct usage_entry *ret)
+bool usage_tree_find_tagged(
+        const struct usage_tree *tree, uint32_t page, uint8_t tags, struct usage_entry *ret)
 {
         return tree->root && find_tagged(tree->root, page, tags, ret);
 }
@@ -148,7 +151,8 @@ bool usage_cursor_next(struct usage_cursor *cursor, struct usage_entry *ret)
 /* Whether [start, end) has room for length pages from where they may begin. */
 static bool gap_fits(uint32_t start, uint32_t end, uint32_t length, uint32_t alignment)
 {
-        return alignment == 1 ? end - start >= length : gap_aligned(start, end, alignment) >= length;
+        return alignment == 1 ? end - start >= length
+                              : gap_aligned(start, end, alignment) >= length;
 }
 
 static uint32_t find_in_leaf(const struct leaf *leaf, uint32_t length, uint32_t alignment)
@@ -182,7 +186,8 @@ static uint32_t find_between(const struct usage_tree *tree, uint32_t length, uin
         return find_in_leaf((const struct leaf *)node, length, alignment);
 }
 
-bool usage_tree_find_gap(const struct usage_tree *tree, uint32_t length, bool aligned, uint32_t *ret)
+bool usage_tree_find_gap(
+        const struct usage_tree *tree, uint32_t length, bool aligned, uint32_t *ret)
 {
         uint32_t alignment = aligned ? tree->alignment : 1;
         uint32_t longest;

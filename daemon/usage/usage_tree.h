@@ -40,7 +40,8 @@
 #define USAGE_KIND_MASK 0x07u
 #define USAGE_FREED     0x08u /* no references */
 #define USAGE_ESTIMATED 0x10u /* committed was divided when a range was cut */
-#define USAGE_SCANNING  0x20u /* counted right now; gone when the entry changes its extent or contents */
+#define USAGE_SCANNING                                                                             \
+        0x20u /* counted right now; gone when the entry changes its extent or contents */
 
 struct usage_entry {
         uint32_t start;
@@ -114,17 +115,17 @@ struct usage_totals {
 
 struct usage_tree {
         struct usage_nodes *nodes;
-        struct node *root;  /* NULL: empty */
-        unsigned height;    /* levels above the leaves */
-        uint32_t capacity;  /* pages */
-        uint32_t alignment; /* pages of a hugepage */
+        struct node *root;            /* NULL: empty */
+        unsigned height;              /* levels above the leaves */
+        uint32_t capacity;            /* pages */
+        uint32_t alignment;           /* pages of a hugepage */
         struct usage_summary summary; /* of the root; unless empty */
         struct usage_totals totals;
 };
 
 /* capacity, alignment: pages. Takes no memory. */
-void usage_tree_init(struct usage_tree *tree, struct usage_nodes *nodes, uint32_t capacity,
-        uint32_t alignment);
+void usage_tree_init(
+        struct usage_tree *tree, struct usage_nodes *nodes, uint32_t capacity, uint32_t alignment);
 
 /* Forgets all entries. O(n). */
 void usage_tree_clear(struct usage_tree *tree);
@@ -133,24 +134,25 @@ void usage_tree_clear(struct usage_tree *tree);
 size_t usage_tree_need(const struct usage_tree *tree);
 
 /*
- * The lowest start of a gap for `length` pages, at a hugepage boundary if `aligned`. Returns false if
- * there is none.
+ * The lowest start of a gap for `length` pages, at a hugepage boundary if `aligned`. Returns false
+ * if there is none.
  */
-bool usage_tree_find_gap(const struct usage_tree *tree, uint32_t length, bool aligned, uint32_t *ret);
+bool usage_tree_find_gap(
+        const struct usage_tree *tree, uint32_t length, bool aligned, uint32_t *ret);
 
 /* Adds an entry where there is a gap. Needs usage_tree_need() nodes reserved. */
-void usage_tree_insert(struct usage_tree *tree, const struct usage_entry *entry);
+void usage_tree_insert(struct usage_tree *tree, const struct usage_entry *added);
 
 /*
- * Calls `change` for each entry, or part of one, in [start, end), lowest first. It may change all but
- * the extent, or return false to have the entry removed. Afterwards all is merged that can be. Gaps
- * are passed over. Needs usage_tree_need() nodes reserved, none if `change` leaves references and kind
- * as they are. O(log n) plus O(1) for each entry.
- * USAGE_FREED follows from the references and need not be kept by `change`.
+ * Calls `change` for each entry, or part of one, in [start, end), lowest first. It may change all
+ * but the extent, or return false to have the entry removed. Afterwards all is merged that can be.
+ * Gaps are passed over. Needs usage_tree_need() nodes reserved, none if `change` leaves references
+ * and kind as they are. O(log n) plus O(1) for each entry. USAGE_FREED follows from the references
+ * and need not be kept by `change`.
  */
 typedef bool usage_change_fn(struct usage_entry *entry, void *argument);
-void usage_tree_change(struct usage_tree *tree, uint32_t start, uint32_t end, usage_change_fn *change,
-        void *argument);
+void usage_tree_change(struct usage_tree *tree, uint32_t start, uint32_t end,
+        usage_change_fn *change, void *argument);
 
 /*
  * One reference more on every page of [start, end): gaps become entries with one reference and tags
@@ -162,9 +164,10 @@ size_t usage_tree_increase_need(const struct usage_tree *tree, uint32_t start, u
 /* The first entry that ends above `page`. Returns false if there is none. */
 bool usage_tree_find(const struct usage_tree *tree, uint32_t page, struct usage_entry *ret);
 
-/* The first entry that ends above `page` and has any of the tags. Returns false if there is none. */
-bool usage_tree_find_tagged(const struct usage_tree *tree, uint32_t page, uint8_t tags,
-        struct usage_entry *ret);
+/* The first entry that ends above `page` and has any of the tags. Returns false if there is none.
+ */
+bool usage_tree_find_tagged(
+        const struct usage_tree *tree, uint32_t page, uint8_t tags, struct usage_entry *ret);
 
 /* A place in the tree: from the leaf, level 0, up to the root. Valid until the tree changes. */
 struct usage_path {

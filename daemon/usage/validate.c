@@ -101,7 +101,7 @@ static const char *check_node(struct walk *walk, const struct node *node, unsign
 
 const char *usage_tree_validate(const struct usage_tree *tree)
 {
-        struct walk walk = { .tree = tree, .first = true };
+        struct walk walk = {.tree = tree, .first = true};
 
         if (tree->root) {
                 const char *broken = check_node(&walk, tree->root, tree->height);

@@ -52,6 +52,7 @@ int main(void)
         tcase_add_test(core, every_outcome_has_an_errno_and_a_sentence);
         tcase_add_test(core, no_two_outcomes_say_the_same);
         tcase_add_test(core, unexpected_errors_become_eio_but_enomem);
-        tcase_add_test_raise_signal(limits, a_result_that_is_no_outcome_is_a_broken_invariant, SIGABRT);
+        tcase_add_test_raise_signal(
+                limits, a_result_that_is_no_outcome_is_a_broken_invariant, SIGABRT);
         return harness_run(suite);
 }

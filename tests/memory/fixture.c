@@ -12,8 +12,8 @@ struct pool *pool;
 
 void fixture_set_up(void)
 {
-        struct memory_options memory_options = { .accounting = ACCOUNTING_BEST };
-        struct pool_options pool_options = { .name = "test", .capacity = FIXTURE_CAPACITY };
+        struct memory_options memory_options = {.accounting = ACCOUNTING_BEST};
+        struct pool_options pool_options = {.name = "test", .capacity = FIXTURE_CAPACITY};
 
         ck_assert_int_eq(memory_new(&memory_options, &memory), 0);
         ck_assert_int_eq(pool_new(memory, &pool_options, &pool), 0);
@@ -29,7 +29,7 @@ void fixture_tear_down(void)
 
 struct range pages(uint64_t start, uint64_t end)
 {
-        return (struct range){ start * FIXTURE_PAGE, end * FIXTURE_PAGE };
+        return (struct range){start * FIXTURE_PAGE, end * FIXTURE_PAGE};
 }
 
 struct range take(struct holder *holder, uint64_t count, enum kind kind)
@@ -95,7 +95,7 @@ static void note_result(struct pool_job *job, int result)
 
 int decommit(struct holder *holder, struct range range, bool shared)
 {
-        struct pool_job job = { .done = note_result };
+        struct pool_job job = {.done = note_result};
 
         job_result = 12345;
         pool_decommit(&job, holder, range, shared);
@@ -124,7 +124,7 @@ uint64_t stored(void)
 void wait_until_stored(uint64_t bytes)
 {
         uint64_t deadline = clock_now() + 10 * NSEC_PER_SEC;
-        struct timespec moment = { .tv_nsec = 1000000 };
+        struct timespec moment = {.tv_nsec = 1000000};
         struct pool_usage usage;
 
         do {

@@ -11,7 +11,7 @@
 #define CAPACITY (UINT64_C(1) << 34)
 
 static struct memfile file = MEMFILE_NONE;
-static const enum accounting ways[] = { ACCOUNTING_CACHESTAT, ACCOUNTING_SEEK };
+static const enum accounting ways[] = {ACCOUNTING_CACHESTAT, ACCOUNTING_SEEK};
 
 static void set_up(void)
 {
@@ -32,8 +32,8 @@ static uint64_t count(enum accounting way, uint64_t start, uint64_t end)
 {
         struct account_count found;
 
-        ck_assert_int_eq(account_count(way, &file, (struct range){ start * PAGE, end * PAGE }, &found),
-                0);
+        ck_assert_int_eq(
+                account_count(way, &file, (struct range){start * PAGE, end * PAGE}, &found), 0);
         return found.committed / PAGE;
 }
 

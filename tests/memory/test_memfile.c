@@ -54,7 +54,7 @@ END_TEST
 
 START_TEST(nobody_can_seal_it_further)
 {
-        int seals[] = { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, F_SEAL_SEAL };
+        int seals[] = {F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, F_SEAL_SEAL};
 
         for (size_t i = 0; i < sizeof(seals) / sizeof(seals[0]); i++) {
                 ck_assert_int_eq(fcntl(file.client_fd, F_ADD_SEALS, seals[i]), -1);
@@ -113,7 +113,7 @@ START_TEST(a_punched_range_reads_zero_and_costs_nothing)
 
         ck_assert_int_eq(pwrite(file.client_fd, "hello", 5, (off_t)PAGE), 5);
         ck_assert_uint_eq(stored(), PAGE);
-        ck_assert_int_eq(memfile_punch(&file, (struct range){ PAGE, 2 * PAGE }), 0);
+        ck_assert_int_eq(memfile_punch(&file, (struct range){PAGE, 2 * PAGE}), 0);
         ck_assert_uint_eq(stored(), 0);
         ck_assert_int_eq(pread(file.client_fd, text, 5, (off_t)PAGE), 5);
         ck_assert_int_eq(memcmp(text, "\0\0\0\0\0", 5), 0);
@@ -130,7 +130,7 @@ START_TEST(punching_changes_the_ctime)
         ck_assert_int_eq(memfile_stat(&file, &again), 0);
         ck_assert_int_eq(again.changed, before.changed);
         usleep(10000); /* before Linux 6.13 ctime moves in steps of a tick */
-        ck_assert_int_eq(memfile_punch(&file, (struct range){ 0, PAGE }), 0);
+        ck_assert_int_eq(memfile_punch(&file, (struct range){0, PAGE}), 0);
         ck_assert_int_eq(memfile_stat(&file, &punched), 0);
         ck_assert_int_ne(punched.changed, before.changed);
 }
@@ -141,7 +141,7 @@ START_TEST(zeroing_by_hand_leaves_holes_alone)
         char text[6] = "";
 
         ck_assert_int_eq(pwrite(file.client_fd, "hello", 5, (off_t)(7 * PAGE)), 5);
-        ck_assert_int_eq(memfile_zero(&file, (struct range){ 0, CAPACITY }), 0);
+        ck_assert_int_eq(memfile_zero(&file, (struct range){0, CAPACITY}), 0);
         ck_assert_uint_eq(stored(), PAGE);
         ck_assert_int_eq(pread(file.client_fd, text, 5, (off_t)(7 * PAGE)), 5);
         ck_assert_int_eq(memcmp(text, "\0\0\0\0\0", 5), 0);
@@ -163,7 +163,7 @@ START_TEST(a_punch_that_is_interrupted_goes_on)
 {
         ck_assert_int_eq(pwrite(file.client_fd, "hello", 5, 0), 5);
         file.fallocate = interrupt_twice;
-        ck_assert_int_eq(memfile_punch(&file, (struct range){ 0, PAGE }), 0);
+        ck_assert_int_eq(memfile_punch(&file, (struct range){0, PAGE}), 0);
         ck_assert_int_eq(interrupted, 3);
         ck_assert_uint_eq(stored(), 0);
 }
@@ -173,13 +173,14 @@ START_TEST(data_is_found_where_it_is)
 {
         struct range found;
 
-        ck_assert_int_eq(memfile_find_data(&file, (struct range){ 0, CAPACITY }, &found), -ENXIO);
+        ck_assert_int_eq(memfile_find_data(&file, (struct range){0, CAPACITY}, &found), -ENXIO);
         ck_assert_int_eq(pwrite(file.client_fd, "x", 1, (off_t)(5 * PAGE)), 1);
-        ck_assert_int_eq(memfile_find_data(&file, (struct range){ 0, CAPACITY }, &found), 0);
+        ck_assert_int_eq(memfile_find_data(&file, (struct range){0, CAPACITY}, &found), 0);
         ck_assert_uint_eq(found.start, 5 * PAGE);
         ck_assert_uint_eq(found.end, 6 * PAGE);
-        ck_assert_int_eq(memfile_find_data(&file, (struct range){ 0, 5 * PAGE }, &found), -ENXIO);
-        ck_assert_int_eq(memfile_find_data(&file, (struct range){ 6 * PAGE, CAPACITY }, &found), -ENXIO);
+        ck_assert_int_eq(memfile_find_data(&file, (struct range){0, 5 * PAGE}, &found), -ENXIO);
+        ck_assert_int_eq(
+                memfile_find_data(&file, (struct range){6 * PAGE, CAPACITY}, &found), -ENXIO);
 }
 END_TEST
 

@@ -47,7 +47,7 @@ static void wake(struct pool_job *job, int result)
 
 static void prepare(struct waiting *waiting)
 {
-        *waiting = (struct waiting){ .job.done = wake };
+        *waiting = (struct waiting){.job.done = wake};
         pthread_mutex_init(&waiting->mutex, NULL);
         pthread_cond_init(&waiting->condition, NULL);
 }
@@ -149,7 +149,7 @@ static bool step(struct client *client, unsigned char *base)
 static void *run_client(void *argument)
 {
         struct client *client = argument;
-        struct range all = { 0, UINT64_C(64) << 20 };
+        struct range all = {0, UINT64_C(64) << 20};
         unsigned char *base = client_map(all);
 
         for (unsigned i = 0; i < client->steps && !client->failure; i++)
@@ -161,7 +161,7 @@ static void *run_client(void *argument)
 
 START_TEST(clients_reclaim_and_scans_do_not_disturb_each_other)
 {
-        struct client clients[THREADS] = { 0 };
+        struct client clients[THREADS] = {0};
         struct waiting update;
 
         ck_assert_int_eq(memory_start(memory), 0);
@@ -169,7 +169,8 @@ START_TEST(clients_reclaim_and_scans_do_not_disturb_each_other)
                 clients[i].seed = i + 1;
                 clients[i].steps = 20000 / harness_slowness();
                 ck_assert_int_eq(holder_new(pool, &clients[i].holder), 0);
-                ck_assert_int_eq(pthread_create(&clients[i].thread, NULL, run_client, &clients[i]), 0);
+                ck_assert_int_eq(
+                        pthread_create(&clients[i].thread, NULL, run_client, &clients[i]), 0);
         }
         for (unsigned i = 0; i < 500 / harness_slowness(); i++) {
                 prepare(&update);

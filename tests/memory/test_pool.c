@@ -127,12 +127,14 @@ START_TEST(wrong_arguments_are_told_apart)
 
         ck_assert_int_eq(pool_allocate(alice, 0, 1, &range, &size), OUTCOME_LENGTH_ZERO);
         ck_assert_int_eq(pool_allocate(alice, 4097, 1, &range, &size), OUTCOME_LENGTH_UNALIGNED);
-        ck_assert_int_eq(pool_allocate(alice, 4096, KIND_COUNT, &range, &size), OUTCOME_KIND_UNKNOWN);
-        ck_assert_int_eq(pool_allocate(alice, 4096, UINT32_MAX, &range, &size), OUTCOME_KIND_UNKNOWN);
+        ck_assert_int_eq(
+                pool_allocate(alice, 4096, KIND_COUNT, &range, &size), OUTCOME_KIND_UNKNOWN);
+        ck_assert_int_eq(
+                pool_allocate(alice, 4096, UINT32_MAX, &range, &size), OUTCOME_KIND_UNKNOWN);
         ck_assert_int_eq(pool_incref(alice, pages(4, 4)), OUTCOME_RANGE_EMPTY);
-        ck_assert_int_eq(pool_decref(alice, (struct range){ 1, 4096 }), OUTCOME_RANGE_UNALIGNED);
-        ck_assert_int_eq(pool_incref(alice, (struct range){ 0, 2 * FIXTURE_CAPACITY }),
-                OUTCOME_RANGE_BEYOND);
+        ck_assert_int_eq(pool_decref(alice, (struct range){1, 4096}), OUTCOME_RANGE_UNALIGNED);
+        ck_assert_int_eq(
+                pool_incref(alice, (struct range){0, 2 * FIXTURE_CAPACITY}), OUTCOME_RANGE_BEYOND);
         ck_assert_int_eq(pool_incref(alice, pages(3, 5)), OUTCOME_NOT_ALLOCATED);
 }
 END_TEST
@@ -307,7 +309,7 @@ END_TEST
 
 START_TEST(out_of_memory_for_a_pool_or_holder_leaves_nothing_behind)
 {
-        struct pool_options options = { .name = "other", .capacity = CHUNK_SIZE };
+        struct pool_options options = {.name = "other", .capacity = CHUNK_SIZE};
         struct pool *other = NULL;
         struct holder *holder = NULL;
         int r[2];
@@ -327,7 +329,7 @@ END_TEST
 START_TEST(options_out_of_range_are_refused)
 {
         char name[80];
-        struct pool_options options = { .name = "x", .capacity = CHUNK_SIZE + 4096 };
+        struct pool_options options = {.name = "x", .capacity = CHUNK_SIZE + 4096};
         struct pool *other = NULL;
 
         memset(name, 'n', sizeof(name));
@@ -335,7 +337,7 @@ START_TEST(options_out_of_range_are_refused)
         ck_assert_int_eq(pool_new(memory, &options, &other), -EINVAL);
         options.capacity = POOL_PAGES_MAX * FIXTURE_PAGE + CHUNK_SIZE;
         ck_assert_int_eq(pool_new(memory, &options, &other), -EINVAL);
-        options = (struct pool_options){ .name = "", .capacity = CHUNK_SIZE };
+        options = (struct pool_options){.name = "", .capacity = CHUNK_SIZE};
         ck_assert_int_eq(pool_new(memory, &options, &other), -EINVAL);
         options.name = name;
         ck_assert_int_eq(pool_new(memory, &options, &other), -EINVAL);
@@ -345,7 +347,7 @@ END_TEST
 
 START_TEST(by_default_a_pool_has_twice_the_ram_or_more)
 {
-        struct pool_options options = { .name = "default" };
+        struct pool_options options = {.name = "default"};
         struct pool_information info;
         struct pool *other;
         uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * FIXTURE_PAGE;

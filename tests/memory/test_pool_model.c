@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Random operations of several holders against a naive array, with clients that write, read and punch
- * through the file itself; the pool is validated whole after every step, and after every scan the sum
- * over the kinds, reclaimable and stray is what the kernel stores, and every kind is what the array
- * says.
+ * Random operations of several holders against a naive array, with clients that write, read and
+ * punch through the file itself; the pool is validated whole after every step, and after every scan
+ * the sum over the kinds, reclaimable and stray is what the kernel stores, and every kind is what
+ * the array says.
  */
 #include "memory/fixture.h"
 
@@ -77,7 +77,9 @@ static void step_allocate(uint32_t holder)
         uint64_t size;
         uint8_t kind = (uint8_t)draw(KIND_COUNT);
 
-        ck_assert_int_eq(pool_allocate(holders[holder], (1 + draw(12)) * FIXTURE_PAGE, kind, &range, &size), 0);
+        ck_assert_int_eq(
+                pool_allocate(holders[holder], (1 + draw(12)) * FIXTURE_PAGE, kind, &range, &size),
+                0);
         if (range.end > PAGES * FIXTURE_PAGE) { /* above what the array models */
                 ck_assert_int_eq(pool_decref(holders[holder], range), 0);
                 for (uint64_t i = range.start / FIXTURE_PAGE; i < PAGES; i++)
@@ -114,8 +116,10 @@ static void step_file(bool punch)
         struct range range = draw_range();
 
         if (punch)
-                ck_assert_int_eq(fallocate(pool_fd(pool), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                         (off_t)range.start, (off_t)(range.end - range.start)), 0);
+                ck_assert_int_eq(
+                        fallocate(pool_fd(pool), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                (off_t)range.start, (off_t)(range.end - range.start)),
+                        0);
         else
                 client_touch(range, 1);
         for (uint64_t i = range.start / FIXTURE_PAGE; i < range.end / FIXTURE_PAGE; i++)
@@ -145,7 +149,7 @@ static void step_session(uint32_t holder)
 static void step_scan(void)
 {
         struct pool_usage usage = usage_after_scan();
-        uint64_t committed[KIND_COUNT] = { 0 }, freed = 0, stray = 0, sum;
+        uint64_t committed[KIND_COUNT] = {0}, freed = 0, stray = 0, sum;
 
         for (uint32_t i = 0; i < PAGES; i++) {
                 if (!model[i].committed)

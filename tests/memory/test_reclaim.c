@@ -198,12 +198,14 @@ START_TEST(stray_pages_above_the_size_are_punched_too)
 {
         struct pool_usage usage;
 
-        client_touch(pages(FIXTURE_CAPACITY / FIXTURE_PAGE - 1, FIXTURE_CAPACITY / FIXTURE_PAGE), 1);
+        client_touch(
+                pages(FIXTURE_CAPACITY / FIXTURE_PAGE - 1, FIXTURE_CAPACITY / FIXTURE_PAGE), 1);
         usage = usage_after_scan();
         ck_assert_uint_eq(usage.stray, FIXTURE_PAGE);
         reclaim_all();
         ck_assert_uint_eq(stored(), 0);
-        ck_assert_uint_eq(pool->size * FIXTURE_PAGE, CHUNK_SIZE); /* a stray page is no allocation */
+        ck_assert_uint_eq(
+                pool->size * FIXTURE_PAGE, CHUNK_SIZE); /* a stray page is no allocation */
 }
 END_TEST
 

@@ -96,7 +96,7 @@ START_TEST(a_client_that_punches_here_and_touches_there_is_seen)
         ck_assert_int_eq(fallocate(pool_fd(pool), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                  (off_t)tmpfs.start, 3 * FIXTURE_PAGE),
                 0);
-        client_touch((struct range){ mapped.start, mapped.start + 3 * FIXTURE_PAGE }, 1);
+        client_touch((struct range){mapped.start, mapped.start + 3 * FIXTURE_PAGE}, 1);
         usage = usage_after_scan();
         ck_assert_uint_eq(usage.committed[KIND_TMPFS], 5 * FIXTURE_PAGE);
         ck_assert_uint_eq(usage.committed[KIND_MAPPED], 3 * FIXTURE_PAGE);
@@ -114,8 +114,8 @@ START_TEST(estimates_become_exact)
         ck_assert_int_eq(pool_decref(holder, pages(50, 100)), 0);
         pool_usage(pool, &usage);
         ck_assert(!usage.exact);
-        ck_assert_uint_eq(usage.committed[KIND_TMPFS] + usage.reclaimable_committed,
-                10 * FIXTURE_PAGE);
+        ck_assert_uint_eq(
+                usage.committed[KIND_TMPFS] + usage.reclaimable_committed, 10 * FIXTURE_PAGE);
         usage = usage_after_scan();
         ck_assert_uint_eq(usage.committed[KIND_TMPFS], 10 * FIXTURE_PAGE);
         ck_assert_uint_eq(usage.reclaimable_committed, 0);
@@ -151,11 +151,12 @@ START_TEST(both_ways_of_counting_agree)
 }
 END_TEST
 
-/* ---- the budget: time is an argument ------------------------------------------------------------ */
+/* ---- the budget: time is an argument ------------------------------------------------------------
+ */
 
 START_TEST(who_asks_now_and_then_is_always_served)
 {
-        struct scan_budget budget = { 0 };
+        struct scan_budget budget = {0};
         uint64_t now = 1000 * NSEC_PER_SEC;
 
         for (int i = 0; i < 100; i++) {
@@ -168,7 +169,7 @@ END_TEST
 
 START_TEST(who_polls_gets_an_eighth_of_a_core)
 {
-        struct scan_budget budget = { 0 };
+        struct scan_budget budget = {0};
         uint64_t start = 1000 * NSEC_PER_SEC, now = start, spent = 0;
 
         while (now < start + 100 * NSEC_PER_SEC) {
@@ -212,7 +213,7 @@ END_TEST
 
 START_TEST(beyond_the_budget_the_answer_is_from_before)
 {
-        struct pool_job job = { .done = count_answer };
+        struct pool_job job = {.done = count_answer};
         struct range range = take(holder, 4, KIND_TMPFS);
         uint64_t now = clock_now();
         struct pool_usage usage;
@@ -220,7 +221,7 @@ START_TEST(beyond_the_budget_the_answer_is_from_before)
         pool_update_usage(&job, pool);
         ck_assert(scan_step(memory, now));
         client_touch(range, 1);
-        memory->scan_budget = (struct scan_budget){ .since = now, .credit = -1 };
+        memory->scan_budget = (struct scan_budget){.since = now, .credit = -1};
         pool_update_usage(&job, pool);
         ck_assert(scan_step(memory, now));
         ck_assert_uint_eq(answered, 2);

@@ -2,12 +2,12 @@
 /*
  * The traces of the 2018 ancestor, replayed.
  *
- * Compared, after every step: the result (offsets), st_blocks, the file size (its doubling), and the
- * runs of equal (kind, references). After a scan also the committed pages of every kind.
+ * Compared, after every step: the result (offsets), st_blocks, the file size (its doubling), and
+ * the runs of equal (kind, references). After a scan also the committed pages of every kind.
  *
- * Not compared: where the ancestor cut a segment because part of it is committed (here an entry has a
- * count); its sticky "reclaimable" flag; and usageSwapped, which it adds to System because it cannot
- * place it, where filemem says stray: that column is subtracted.
+ * Not compared: where the ancestor cut a segment because part of it is committed (here an entry has
+ * a count); its sticky "reclaimable" flag; and usageSwapped, which it adds to System because it
+ * cannot place it, where filemem says stray: that column is subtracted.
  */
 #include "memory/fixture.h"
 
@@ -36,7 +36,8 @@ static void do_allocate(const json_t *op, const json_t *want)
 {
         uint64_t count = (uint64_t)json_integer_value(json_array_get(op, 1));
 
-        expect_range(want, take(holder, count, (enum kind)json_integer_value(json_array_get(op, 2))));
+        expect_range(
+                want, take(holder, count, (enum kind)json_integer_value(json_array_get(op, 2))));
 }
 
 /* The ancestor may have cut what is freed by `committed`: then it takes the first part only. */
@@ -61,7 +62,7 @@ static void do_reclaim_all(const json_t *want)
         struct range range;
         size_t i;
 
-        json_array_foreach(want, i, one)
+        for (i = 0; (one = json_array_get(want, i)); i++)
                 do_reclaim_one(one);
         ck_assert(!reclaim_find(pool, &range));
 }
@@ -107,7 +108,8 @@ static void do_step(const char *name, const json_t *op, const json_t *want)
                 expect_range(want, found);
 }
 
-/* The ancestor's segments, those that differ only in `committed` taken together, are our entries. */
+/* The ancestor's segments, those that differ only in `committed` taken together, are our entries.
+ */
 static void expect_segments(const json_t *segments)
 {
         struct pool_entry entries[64];
@@ -116,8 +118,7 @@ static void expect_segments(const json_t *segments)
         const json_t *segment;
         uint64_t end = 0;
 
-        json_array_foreach(segments, i, segment)
-        {
+        for (i = 0; (segment = json_array_get(segments, i)); i++) {
                 struct range range = range_of(segment, 0);
                 unsigned kind = (unsigned)json_integer_value(json_array_get(segment, 2));
                 uint32_t refs = (uint32_t)json_integer_value(json_array_get(segment, 4));
@@ -164,8 +165,7 @@ static void replay(const json_t *trace)
 
         fixture_set_up();
         ck_assert_int_eq(holder_new(pool, &holder), 0);
-        json_array_foreach(steps, i, step)
-        {
+        for (i = 0; (step = json_array_get(steps, i)); i++) {
                 const json_t *op = json_array_get(step, 0);
                 const char *name = json_string_value(json_array_get(op, 0));
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The first-fit table of the ancestor. Compared: every row's offset. Its alignments are the page and
- * 2 MiB; here the second is what `aligned` means.
+ * The first-fit table of the ancestor. Compared: every row's offset. Its alignments are the page
+ * and 2 MiB; here the second is what `aligned` means.
  */
 #include "support/harness.h"
 
@@ -9,9 +9,9 @@
 
 #include <jansson.h>
 
-#define PAGE      4096
-#define HUGEPAGE  512u /* pages */
-#define CAPACITY  (1u << 20)
+#define PAGE     4096
+#define HUGEPAGE 512u /* pages */
+#define CAPACITY (1u << 20)
 
 static json_t *load(void)
 {
@@ -32,8 +32,7 @@ static void add_segments(struct usage_tree *tree, const json_t *segments)
         const json_t *segment;
         size_t i;
 
-        json_array_foreach(segments, i, segment)
-        {
+        for (i = 0; (segment = json_array_get(segments, i)); i++) {
                 struct usage_entry entry = {
                         .start = page_at(segment, 0),
                         .end = page_at(segment, 1),
@@ -60,7 +59,7 @@ static void replay(const json_t *row)
         usage_tree_init(&tree, &nodes, CAPACITY, HUGEPAGE);
         add_segments(&tree, json_array_get(row, 1));
         ck_assert(usage_tree_find_gap(&tree, length, alignment != 1, &start));
-        ck_assert_msg(start == page_at(row, 4), "%s: found page %u", 
+        ck_assert_msg(start == page_at(row, 4), "%s: found page %u",
                 json_string_value(json_array_get(row, 0)), start);
         usage_tree_clear(&tree);
         usage_nodes_deinit(&nodes);
@@ -73,7 +72,7 @@ START_TEST(every_row_of_the_ancestor_is_found_where_it_was)
         size_t i;
 
         ck_assert_uint_eq(json_array_size(rows), 7);
-        json_array_foreach(rows, i, row)
+        for (i = 0; (row = json_array_get(rows, i)); i++)
                 replay(row);
         json_decref(file);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The usage tree against a naive array of pages: random operations, and after every one the whole
- * tree is validated and compared page by page. With tiny nodes splits and joins happen all the time.
- * Every operation has exactly the nodes reserved that it says it needs, so one that takes more aborts.
+ * tree is validated and compared page by page. With tiny nodes splits and joins happen all the
+ * time. Every operation has exactly the nodes reserved that it says it needs, so one that takes
+ * more aborts.
  *
  * FILEMEM_TEST_STEPS sets the number of steps in all.
  */
@@ -44,10 +45,10 @@ static const struct {
         unsigned inner_max;
         uint64_t seed;
 } sizes[] = {
-        { 4, 4, 88172645463325252u },
-        { 5, 4, 7 },
-        { 7, 5, 1234567 },
-        { 59, 40, 99 },
+        {4, 4, 88172645463325252u},
+        {5, 4, 7},
+        {7, 5, 1234567},
+        {59, 40, 99},
 };
 
 static uint32_t draw(struct model *model, uint32_t below)
@@ -83,7 +84,8 @@ static void reserve(struct model *model, size_t need)
         require(usage_nodes_reserve(&model->nodes, need) == 0);
 }
 
-/* ---- the naive ones ---------------------------------------------------------------------------- */
+/* ---- the naive ones ----------------------------------------------------------------------------
+ */
 
 static bool naive_gap(const struct model *model, uint32_t length, uint32_t alignment, uint32_t *ret)
 {
@@ -108,13 +110,14 @@ static bool all_have_refs(const struct model *model, uint32_t start, uint32_t en
         return true;
 }
 
-/* ---- steps: each does the same to both --------------------------------------------------------- */
+/* ---- steps: each does the same to both ---------------------------------------------------------
+ */
 
 static void step_allocate(struct model *model)
 {
         bool aligned = !draw(model, 4);
         uint32_t length = aligned ? ALIGNMENT + draw(model, 40) : 1 + draw(model, 20);
-        struct usage_entry entry = { .refs = 1, .tags = (uint8_t)draw(model, 3) };
+        struct usage_entry entry = {.refs = 1, .tags = (uint8_t)draw(model, 3)};
         uint32_t want = 0;
         bool found = naive_gap(model, length, aligned ? ALIGNMENT : 1, &want);
 
@@ -126,7 +129,7 @@ static void step_allocate(struct model *model)
         reserve(model, usage_tree_need(&model->tree));
         usage_tree_insert(&model->tree, &entry);
         for (uint32_t i = entry.start; i < entry.end; i++)
-                model->pages[i] = (struct model_page){ 1, entry.tags, true, false };
+                model->pages[i] = (struct model_page){1, entry.tags, true, false};
 }
 
 static bool change_refs(struct usage_entry *entry, void *argument)
@@ -184,7 +187,7 @@ static void step_reclaim(struct model *model)
         usage_tree_change(&model->tree, start, end, change_remove_freed, NULL);
         for (uint32_t i = start; i < end; i++)
                 if (!model->pages[i].refs)
-                        model->pages[i] = (struct model_page){ 0 };
+                        model->pages[i] = (struct model_page){0};
 }
 
 static bool change_committed(struct usage_entry *entry, void *argument)
@@ -224,7 +227,8 @@ static void step_increase(struct model *model)
         }
 }
 
-/* ---- after every step -------------------------------------------------------------------------- */
+/* ---- after every step --------------------------------------------------------------------------
+ */
 
 static void compare_entry(const struct model *model, const struct usage_entry *entry)
 {
@@ -318,8 +322,8 @@ START_TEST(the_tree_is_what_the_array_is)
         model.random = sizes[_i].seed;
         for (unsigned long i = 0; i < count; i++)
                 step(&model);
-        printf("%lu steps with nodes of %u and %u, validated after each\n", count, sizes[_i].leaf_max,
-                sizes[_i].inner_max);
+        printf("%lu steps with nodes of %u and %u, validated after each\n", count,
+                sizes[_i].leaf_max, sizes[_i].inner_max);
         usage_tree_clear(&model.tree);
         usage_nodes_deinit(&model.nodes);
 }
@@ -330,6 +334,7 @@ int main(void)
         Suite *suite = suite_create("usage_model");
         TCase *model = harness_case(suite, "model", 100);
 
-        tcase_add_loop_test(model, the_tree_is_what_the_array_is, 0, sizeof(sizes) / sizeof(sizes[0]));
+        tcase_add_loop_test(
+                model, the_tree_is_what_the_array_is, 0, sizeof(sizes) / sizeof(sizes[0]));
         return harness_run(suite);
 }
