@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+
+/* What the user said. Strings are those of argv. */
+struct options {
+        const char *socket; /* NULL: the usual places */
+        const char *command;
+        bool json;
+        bool bytes;
+        bool no_header;
+        bool known;
+        bool help;
+        bool version;
+};
+
+/* Exit codes, documented in help and man page. */
+enum exit_code {
+        EXIT_CODE_OK = 0,
+        EXIT_CODE_REFUSED =
+                1,           /* the daemon refused or failed, or the output could not be written */
+        EXIT_CODE_USAGE = 2, /* the command line is wrong */
+        EXIT_CODE_UNREACHABLE = 3, /* no daemon there, or it went away */
+};
+
+/* Returns EXIT_CODE_OK or, after one line on stderr, EXIT_CODE_USAGE. */
+enum exit_code options_parse(struct options *options, int argc, char *const *argv);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command.h"
+#include "human.h"
+#include "table.h"
+
+#include <string.h>
+
+/*
+ * One row for each kind, of the held ranges; then "reclaimable" (freed, not yet given back),
+ * "stray" (committed outside every range) and "total", which alone knows what is swapped. How old
+ * and exact the committed numbers are is the same in all rows.
+ */
+static const struct column columns[] = {
+        {"kind", "KIND", COLUMN_TEXT},
+        {"allocated", "ALLOCATED", COLUMN_BYTES},
+        {"committed", "COMMITTED", COLUMN_BYTES},
+        {"swapped", NULL, COLUMN_BYTES},
+        {"age_ns", NULL, COLUMN_TIME},
+        {"exact", NULL, COLUMN_BOOL},
+};
+
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static int add(struct table *table, const struct filemem_usage *usage, const char *name,
+        struct cell allocated, uint64_t committed, struct cell swapped)
+{
+        const struct cell cells[COLUMNS] = {
+                CELL_TEXT(name),
+                allocated,
+                CELL_NUMBER(committed),
+                swapped,
+                usage->age_ns == UINT64_MAX ? CELL_NONE : CELL_NUMBER(usage->age_ns),
+                CELL_NUMBER(usage->exact),
+        };
+
+        return table_add(table, cells);
+}
+
+static int add_all(struct table *table, const struct filemem_usage *usage)
+{
+        uint64_t allocated = usage->reclaimable;
+        int r = 0;
+
+        for (int kind = 0; r == 0 && kind < FILEMEM_KINDS; kind++) {
+                allocated += usage->allocated[kind];
+                r = add(table, usage, filemem_kind_name((enum filemem_kind)kind),
+                        CELL_NUMBER(usage->allocated[kind]), usage->committed[kind], CELL_NONE);
+        }
+        if (r == 0)
+                r = add(table, usage, "reclaimable", CELL_NUMBER(usage->reclaimable),
+                        usage->reclaimable_committed, CELL_NONE);
+        if (r == 0)
+                r = add(table, usage, "stray", CELL_NONE, usage->stray, CELL_NONE);
+        if (r == 0)
+                r = add(table, usage, "total", CELL_NUMBER(allocated), usage->total,
+                        CELL_NUMBER(usage->swapped));
+        return r;
+}
+
+/* For people, below the table. */
+static void print_footer(const struct filemem_usage *usage, const struct options *options)
+{
+        char swapped[HUMAN_MAX], age[HUMAN_MAX];
+
+        if (usage->age_ns == UINT64_MAX) {
+                puts("Committed was never counted.");
+                return;
+        }
+        if (options->bytes)
+                snprintf(
+                        swapped, sizeof(swapped), "%llu bytes", (unsigned long long)usage->swapped);
+        else
+                human_size(usage->swapped, swapped);
+        printf("Committed was counted %s ago and is %s; %s of it in swap.\n",
+                human_time(usage->age_ns, age), usage->exact ? "exact" : "in part an estimate",
+                swapped);
+}
+
+int usage_run(filemem_session *session, const struct options *options)
+{
+        struct filemem_usage usage;
+        struct table *table;
+        int r = options->known ? filemem_usage(session, &usage)
+                               : filemem_update_usage(session, &usage);
+
+        if (r < 0)
+                return r;
+        r = table_new("usage", columns, COLUMNS, options, &table);
+        if (r < 0)
+                return r;
+        r = add_all(table, &usage);
+        if (r == 0)
+                r = table_print(table);
+        table_free(table);
+        if (r == 0 && !options->json && !options->no_header)
+                print_footer(&usage, options);
+        return r;
+}

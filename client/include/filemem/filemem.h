@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FILEMEM_FILEMEM_H
+#define FILEMEM_FILEMEM_H
+
+/*
+ * libfilemem: memory from filememd, the memory server of this host.
+ *
+ *         struct filemem_range range;
+ *         filemem_session *session;
+ *         void *address;
+ *
+ *         filemem_open(NULL, NULL, &session);
+ *         filemem_allocate(session, 1 << 20, FILEMEM_ANONYMOUS, &range);
+ *         filemem_map(session, range, PROT_READ | PROT_WRITE, &address);
+ *         ... tell other processes the range; they filemem_incref() it and map it too ...
+ *         filemem_decref(session, range);
+ *         filemem_close(session);
+ *
+ * A session is one connection to the daemon and belongs to one pool, which is one memfd. A range is
+ * a part of that pool's file. What a session holds is released when it ends, however it ends.
+ *
+ * Results. Every function that can fail returns 0 (or what it says) or a negative errno, and writes
+ * its outputs only when it succeeds. filemem_last_error() has the daemon's own sentence.
+ *
+ *   -EINVAL       wrong argument: zero or unaligned length, empty or unaligned range, unknown kind
+ *   -ENOENT       (part of) the range is not allocated
+ *   -EACCES       (part of) the range is not held by this session; mapping for exec
+ *   -EBUSY        the range has other holders (decommit)
+ *   -ENOMEM       the pool, the daemon or this process is full
+ *   -EDQUOT       a limit was reached
+ *   -EOVERFLOW    a reference count would overflow
+ *   -ENOSYS       the daemon is older than the operation
+ *   -EPROTO       the daemon said something that makes no sense, or found that we did
+ *   -ECHILD       this is a child of the process that opened the session, see below
+ *   -ECONNRESET   the daemon is gone; existing mappings stay readable
+ *
+ * What can be seen to be wrong here is refused here; the daemon checks everything again. A NULL
+ * where an object or an output belongs is -EINVAL.
+ *
+ * Threads. Everything is thread safe but filemem_close(), which has to be the last call. A thread
+ * that waits for an answer does not block the others. No call is a cancellation point while it
+ * talks with the daemon.
+ *
+ * fork(). In the child every call returns -ECHILD, and filemem_close() frees without disturbing the
+ * parent. Mappings stay usable in both. A child that wants memory of its own opens its own session.
+ *
+ * Signals. The library installs no handlers, and EINTR never surfaces.
+ *
+ * System calls. After filemem_open() the library makes these and no others, for a process that
+ * filters its own: sendmsg, recvmsg, poll, mmap, munmap, madvise, futex, close, and fstat for
+ * filemem_total_usage(). It calls malloc() in filemem_open() only.
+ *
+ * Sizes. Offsets and lengths are bytes; ranges are half-open [start, end) and page aligned.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FILEMEM_API __attribute__((visibility("default")))
+
+/* The socket of a daemon that runs as a service. */
+#define FILEMEM_SOCKET_DEFAULT "/run/filemem/filemem.sock"
+
+typedef struct filemem_session filemem_session;
+
+struct filemem_range {
+        uint64_t start;
+        uint64_t end;
+};
+
+/* What a range is for. The daemon accounts by kind and treats all alike. */
+enum filemem_kind {
+        FILEMEM_SYSTEM,
+        FILEMEM_ANONYMOUS,
+        FILEMEM_PAGE_CACHE,
+        FILEMEM_TMPFS,
+        FILEMEM_RAMDISKFS,
+        FILEMEM_MAPPED,
+        FILEMEM_KINDS,
+};
+
+/* "System", "Anonymous", ...; NULL for a value that is no kind. Static storage. */
+FILEMEM_API const char *filemem_kind_name(enum filemem_kind kind);
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+struct filemem_options {
+        size_t size;       /* sizeof(struct filemem_options), so that it can grow */
+        const char *pool;  /* NULL: the default pool */
+        const char *label; /* shown to operators, at most 64 bytes of printable UTF-8; NULL: none */
+};
+
+/*
+ * Opens a session. socket: NULL means $FILEMEM_SOCKET, else FILEMEM_SOCKET_DEFAULT for root, else
+ * $XDG_RUNTIME_DIR/filemem/filemem.sock if that exists, else FILEMEM_SOCKET_DEFAULT. options may be
+ * NULL.
+ *
+ * Returns 0; the errno of connect(2), of which -ENOENT and -ECONNREFUSED mean that no daemon runs
+ * there; -EPROTO if it is no filememd or speaks no protocol version of ours; -ECONNRESET if it ends
+ * meanwhile; -ENOENT for an unknown pool; -EINVAL for a wrong label; -ENOMEM. The sentence for a
+ * failed open is in filemem_open_error().
+ */
+FILEMEM_API int filemem_open(
+        const char *socket, const struct filemem_options *options, filemem_session **ret);
+
+/*
+ * One line about why the last filemem_open() of this thread failed. Never NULL; valid until this
+ * thread opens again.
+ */
+FILEMEM_API const char *filemem_open_error(void);
+
+/*
+ * Ends the session: unmaps what filemem_map() mapped, releases what the session holds, frees. No
+ * other thread may be in a call. NULL is fine. Returns NULL.
+ */
+FILEMEM_API filemem_session *filemem_close(filemem_session *session);
+
+/*
+ * The sentence that came with the last refusal of a call of this thread on this session; "" if
+ * there was none. Valid until this thread's next call on any session.
+ */
+FILEMEM_API const char *filemem_last_error(const filemem_session *session);
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/*
+ * Allocates length bytes (a positive multiple of filemem_page_size()). From 2 MiB up they start at
+ * a multiple of 2 MiB. They read as zeros, cost nothing until touched, and have one reference, held
+ * by this session.
+ */
+FILEMEM_API int filemem_allocate(filemem_session *session, uint64_t length, enum filemem_kind kind,
+        struct filemem_range *ret);
+
+/*
+ * Takes one more reference on every page of a range that somebody holds, which need not be this
+ * session: so a process keeps what another one told it of.
+ */
+FILEMEM_API int filemem_incref(filemem_session *session, struct filemem_range range);
+
+/*
+ * Gives up one reference of this session on every page. When nobody holds a page any more it goes
+ * back to the kernel and may become somebody else's: do not touch it then. Mappings stay (they
+ * belong to chunks, not to ranges), so a stray write is not caught.
+ */
+FILEMEM_API int filemem_decref(filemem_session *session, struct filemem_range range);
+
+/*
+ * The same without waiting for the answer. Returns 0 as soon as it is sent. A refusal is counted in
+ * filemem_lost_errors(), and the last one's sentence kept there.
+ */
+FILEMEM_API int filemem_release(filemem_session *session, struct filemem_range range);
+
+/*
+ * How many filemem_release() were refused so far, as far as the daemon has told; 0 in a forked
+ * child. Of the last one: *ret_error (may be NULL) is its negative errno or 0, and its sentence is
+ * copied to ret_text (may be NULL) of size bytes.
+ */
+FILEMEM_API uint64_t filemem_lost_errors(
+        filemem_session *session, int *ret_error, char *ret_text, size_t size);
+
+/* Also if others hold part of the range: they lose the contents too. */
+#define FILEMEM_DECOMMIT_SHARED 1u
+
+/*
+ * Gives the memory of a range that this session holds back to the kernel and keeps the range: it
+ * reads as zeros and costs nothing until touched again.
+ */
+FILEMEM_API int filemem_decommit(
+        filemem_session *session, struct filemem_range range, unsigned flags);
+
+/* ---- mapping --------------------------------------------------------------------------------- */
+
+/* A part of a range that is contiguous in this process. */
+struct filemem_block {
+        void *address;
+        size_t length;
+};
+
+/*
+ * Where a range is in this process. The pool's file is mapped in chunks of 16 MiB on first use,
+ * into one window of address space, so that a range is contiguous whatever chunks it spans, and
+ * calling again costs next to nothing. The range need not be held; touch it only while it is.
+ *
+ * protection: of PROT_READ and PROT_WRITE, what the caller will do. Chunks are mapped for both, and
+ * PROT_EXEC is -EACCES.
+ *
+ * Returns -EINVAL if the range is empty, unaligned or beyond the pool, -ENOMEM if the kernel has no
+ * more address space, and -ERANGE where this process could not reserve a window (RLIMIT_AS) and the
+ * range spans chunks: then filemem_map_blocks() serves.
+ */
+FILEMEM_API int filemem_map(
+        filemem_session *session, struct filemem_range range, int protection, void **ret);
+
+/*
+ * The same as a list of blocks, lowest first: one block where there is a window, else one for each
+ * chunk. Writes at most `count` and returns how many the whole range has (so count 0 asks), or a
+ * negative errno.
+ */
+FILEMEM_API int filemem_map_blocks(filemem_session *session, struct filemem_range range,
+        int protection, struct filemem_block *blocks, size_t count);
+
+/* Exactly at `address`, over what is there (MAP_FIXED). */
+#define FILEMEM_MAP_FIXED 1u
+/* Commit the pages now (MADV_POPULATE_WRITE): -ENOMEM instead of SIGBUS later. */
+#define FILEMEM_MAP_PRECOMMIT 2u
+
+/*
+ * A mapping of its own, at an address and with a protection of the caller's choice (PROT_EXEC too,
+ * if the pool allows: the first time the daemon is asked). It is the caller's: munmap(2) it.
+ * address: a hint, or with FILEMEM_MAP_FIXED binding. PRECOMMIT needs PROT_WRITE; when it fails
+ * nothing is mapped there any more, and pages that were committed before the failure stay so.
+ * Returns also -EINVAL, -EACCES, -ENOMEM, or -ENOSYS for PRECOMMIT before Linux 5.14.
+ */
+FILEMEM_API int filemem_map_into(filemem_session *session, struct filemem_range range,
+        void *address, int protection, unsigned flags, void **ret);
+
+/* The memfd, borrowed: open as long as the session. -ECHILD in a forked child. */
+FILEMEM_API int filemem_fd(const filemem_session *session);
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+/* Constants of the session; these cannot fail. 0 for NULL. */
+FILEMEM_API size_t filemem_page_size(const filemem_session *session);
+FILEMEM_API uint64_t filemem_capacity(const filemem_session *session);
+
+/* The identity of the session, as in filemem_sessions(). */
+FILEMEM_API uint64_t filemem_session_id(const filemem_session *session);
+
+/* Asks the daemon for nothing but an answer. */
+FILEMEM_API int filemem_ping(filemem_session *session);
+
+/* Bytes; see docs/architecture.md, Accounting. */
+struct filemem_usage {
+        uint64_t allocated[FILEMEM_KINDS]; /* held ranges */
+        uint64_t committed[FILEMEM_KINDS]; /* of these, stored by the kernel in RAM or swap */
+        uint64_t reclaimable;              /* freed and not yet given back */
+        uint64_t reclaimable_committed;
+        uint64_t stray;   /* committed outside every range */
+        uint64_t total;   /* stored for the pool's file */
+        uint64_t swapped; /* of the total, as far as the kernel tells */
+        uint64_t age_ns;  /* of the committed numbers; UINT64_MAX: never scanned */
+        bool exact;       /* committed is what the last scan counted, not divided */
+};
+
+/* What the daemon knows, at the cost of one message. */
+FILEMEM_API int filemem_usage(filemem_session *session, struct filemem_usage *ret);
+
+/* The same after the daemon has asked the kernel. If it is asked too often it answers from before,
+ * and age_ns says so. */
+FILEMEM_API int filemem_update_usage(filemem_session *session, struct filemem_usage *ret);
+
+/* Committed bytes of the whole pool, asked of the kernel by this process (fstat): no message. */
+FILEMEM_API int filemem_total_usage(filemem_session *session, uint64_t *ret);
+
+/* Bytes of the pool's file in use so far: all ranges lie below. */
+FILEMEM_API int filemem_total_size(filemem_session *session, uint64_t *ret);
+
+struct filemem_pool {
+        char name[65];
+        uint64_t capacity;
+        uint64_t size;
+        uint64_t page_size;
+        uint64_t hugepage_size;
+        uint64_t chunk_size;
+        bool exec;
+        uint64_t entries; /* of the usage tree */
+        uint64_t sessions;
+        uint64_t metadata; /* bytes of daemon memory for tree and holdings */
+};
+
+FILEMEM_API int filemem_pool_info(filemem_session *session, struct filemem_pool *ret);
+
+struct filemem_status {
+        char version[32];
+        uint32_t pid;
+        uint64_t uptime_ns;
+        uint32_t pools;
+        uint64_t sessions;
+        uint64_t sessions_total;
+        uint64_t requests;
+        uint64_t operations;
+        uint64_t refusals;
+        uint64_t protocol_errors;
+        char accounting[16]; /* how committed pages are counted: "cachestat" or "seek" */
+        uint64_t scans;
+        uint64_t reclaimed; /* bytes */
+        uint64_t punches;
+        uint64_t punch_failures;
+        uint32_t max_message;
+        uint32_t max_operations;
+};
+
+FILEMEM_API int filemem_status(filemem_session *session, struct filemem_status *ret);
+
+struct filemem_session_info {
+        uint64_t session;
+        int32_t pid;
+        uint32_t uid;
+        uint32_t gid;
+        char label[65];
+        char pool[65];
+        uint64_t age_ns;
+        uint64_t held;     /* bytes */
+        uint64_t holdings; /* ranges */
+        uint64_t requests;
+};
+
+/*
+ * Sessions with an identity above `after`, in order: all of them for root and for the daemon's
+ * user, else those of the same user. Writes at most `count` (not 0), returns how many; 0 means that
+ * there are no more. Go on with the last one's identity.
+ */
+FILEMEM_API int filemem_sessions(
+        filemem_session *session, uint64_t after, struct filemem_session_info *infos, size_t count);
+
+struct filemem_entry {
+        struct filemem_range range;
+        enum filemem_kind kind;
+        uint32_t refs;      /* 0: freed, not yet given back */
+        uint64_t committed; /* bytes */
+        bool estimated;
+};
+
+/*
+ * The usage tree of the pool, page by page: the entries that end above `from`. Writes at most
+ * `count` (not 0), returns how many; 0 means that there are no more. Go on with the end of the last
+ * one. The tree may change in between.
+ */
+FILEMEM_API int filemem_dump(
+        filemem_session *session, uint64_t from, struct filemem_entry *entries, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

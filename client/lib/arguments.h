@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session.h"
+
+/*
+ * What can be seen to be wrong from here, with the sentence set. The daemon checks all of it again.
+ * Each starts a call of this thread. Return 0, -EINVAL, or -ECHILD in a forked child.
+ */
+int arguments_check_call(const filemem_session *session);
+int arguments_check_range(const filemem_session *session, struct filemem_range range);
+int arguments_check_length(const filemem_session *session, uint64_t length);
+
+/* Whether a range that the daemon sent lies in the pool, aligned and not empty. */
+bool arguments_is_range(const filemem_session *session, uint64_t start, uint64_t end);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session.h"
+
+#include "proto/arena.h"
+#include "proto/wire.h"
+
+/*
+ * One request there, its reply back, for many threads on one socket and with no thread of our own.
+ *
+ * A thread sends its request and waits for the reply. If no other thread receives it becomes the
+ * leader: it receives, hands each reply to the exchange with its id and wakes that thread, until
+ * its own has come; then it wakes another waiting one to lead. So a thread that waits long for the
+ * daemon never keeps the others from their replies.
+ *
+ * A packet is sent without waiting. When there is no room a thread that finds no leader leads
+ * itself until there is: a daemon that cannot get rid of its replies stops reading requests.
+ */
+
+#define CALL_REQUEST_MAX 128 /* bytes: one operation with every number at its maximum */
+
+/* What came, with the memory that it is decoded in. */
+struct message {
+        struct arena arena;
+        size_t size;                /* of the packet */
+        Filemem__ToClient *decoded; /* in the arena */
+        uint8_t packet[WIRE_MESSAGE_MAX];
+        _Alignas(max_align_t) unsigned char block[WIRE_ARENA_SIZE];
+};
+
+/*
+ * A request under way. Made by mmap(), because malloc() uses system calls that are not on our list,
+ * used again by later calls, and freed with the session.
+ */
+struct exchange {
+        struct exchange *older;     /* in session->exchanges */
+        TAILQ_ENTRY(exchange) link; /* in pending or idle, under the session's lock */
+        uint64_t id;
+        bool waiting;            /* its thread sleeps on `wake` or leads; under the lock */
+        bool done;               /* under the lock, as the next three */
+        int error;               /* negative errno if there is no reply */
+        struct message *message; /* the reply; the leader trades its own for it */
+        pthread_cond_t wake;
+        char text[SESSION_TEXT_MAX]; /* why there is no reply */
+        size_t request_size;
+        uint8_t request[CALL_REQUEST_MAX];
+};
+
+/* The first part of filemem_open() and the last of filemem_close() that concern exchanges. */
+int call_init(filemem_session *session);
+void call_deinit(filemem_session *session);
+
+/*
+ * Carries one operation out. body: what the result has to have, FILEMEM__RESULT__BODY__NOT_SET for
+ * nothing. Returns 0 and the result, which is valid until call_end(), or a negative errno with its
+ * sentence set and nothing to end.
+ */
+int call_begin(filemem_session *session, Filemem__Operation *operation,
+        Filemem__Result__BodyCase body, struct exchange **ret, Filemem__Result **ret_result);
+void call_end(filemem_session *session, struct exchange *exchange);
+
+/* The same for an operation whose result has no body. */
+int call_simple(filemem_session *session, Filemem__Operation *operation);
+
+/* Sends an operation that is marked no_reply. Returns 0 when it is sent. */
+int call_send(filemem_session *session, Filemem__Operation *operation);
+
+/* Takes in what has come, without waiting. Returns 0, -ECHILD or the session's failure. */
+int call_drain(filemem_session *session);

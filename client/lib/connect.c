@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connect.h"
+
+#include "filemem/filemem.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* The usual places, in their order. Returns 0 or -ENAMETOOLONG. */
+static int find_path(const char *path, char *ret, size_t size)
+{
+        const char *folder = NULL;
+        int n;
+
+        if (!path)
+                path = secure_getenv("FILEMEM_SOCKET");
+        if (!path || !path[0])
+                path = NULL;
+        if (!path && geteuid() != 0)
+                folder = secure_getenv("XDG_RUNTIME_DIR");
+        if (folder && folder[0]) {
+                n = snprintf(ret, size, "%s/filemem/filemem.sock", folder);
+                if (n > 0 && (size_t)n < size && access(ret, F_OK) == 0)
+                        return 0;
+        }
+        n = snprintf(ret, size, "%s", path ? path : FILEMEM_SOCKET_DEFAULT);
+        return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+static const char *explain(int error)
+{
+        switch (error) {
+        case -ENOENT:
+                return "no daemon runs there (there is no such socket)";
+        case -ECONNREFUSED:
+                return "no daemon runs there (nobody listens)";
+        case -EACCES:
+                return "you may not connect";
+        case -EPROTOTYPE:
+                return "that is the socket of something else";
+        default:
+                return strerrordesc_np(-error);
+        }
+}
+
+int connect_daemon(const char *path)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd, r;
+
+        if (find_path(path, address.sun_path, sizeof(address.sun_path)) < 0)
+                return text_open_set(-ENAMETOOLONG, "the path of the socket is too long");
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return text_open_set(-errno, "cannot make a socket: %s", strerrordesc_np(errno));
+        /* A Unix socket that was interrupted has not begun to connect. */
+        do
+                r = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno
+                                                                                        : 0;
+        while (r == -EINTR);
+        if (r < 0) {
+                close(fd);
+                return text_open_set(r, "%s: %s", address.sun_path, explain(r));
+        }
+        return fd;
+}

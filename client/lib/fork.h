@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Tells a forked child from the process that opened the session, at the cost of one load: a page
+ * that the kernel wipes in the child (MADV_WIPEONFORK, Linux 4.14) holds a word that is not zero.
+ */
+struct fork_guard {
+        volatile unsigned *word;
+        size_t size;
+};
+
+/* Returns 0 or a negative errno: without the kernel's help there is no guard, and no session. */
+int fork_guard_init(struct fork_guard *guard);
+void fork_guard_deinit(struct fork_guard *guard);
+
+static inline bool fork_guard_is_child(const struct fork_guard *guard)
+{
+        return *guard->word == 0;
+}

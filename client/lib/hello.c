@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hello.h"
+
+#include "call.h"
+#include "channel.h"
+#include "proto/status.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_power_of_two(uint64_t number)
+{
+        return number && !(number & (number - 1));
+}
+
+/* The numbers alone. What the file really is comes after. */
+static int check_welcome(const Filemem__Welcome *welcome)
+{
+        uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+        if (welcome->major != WIRE_MAJOR)
+                return text_open_set(-EPROTO,
+                        "the daemon speaks version %u of the protocol, not %u", welcome->major,
+                        WIRE_MAJOR);
+        if (!is_power_of_two(welcome->page_size) || welcome->page_size < page ||
+                !is_power_of_two(welcome->chunk_size) || welcome->chunk_size < welcome->page_size)
+                return text_open_set(-EPROTO, "the daemon's pages or chunks make no sense");
+        if (!welcome->capacity || welcome->capacity > INT64_MAX ||
+                welcome->capacity % welcome->page_size)
+                return text_open_set(-EPROTO, "the daemon's capacity makes no sense");
+        return 0;
+}
+
+/* A file that could shrink would be a SIGBUS for us: the seals are what we rely on. */
+static int check_memfd(int fd, uint64_t capacity)
+{
+        const int needed = F_SEAL_SHRINK | F_SEAL_GROW;
+        struct stat info;
+        int seals;
+
+        if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size < 0 ||
+                (uint64_t)info.st_size != capacity)
+                return text_open_set(-EPROTO, "the daemon's memory is not what it says");
+        seals = fcntl(fd, F_GET_SEALS);
+        if (seals < 0 || (seals & needed) != needed)
+                return text_open_set(-EPROTO, "the daemon's memory is not sealed");
+        return 0;
+}
+
+static int take_welcome(
+        filemem_session *session, const Filemem__Welcome *welcome, struct fdset *fds)
+{
+        int r = check_welcome(welcome);
+
+        if (r < 0)
+                return r;
+        if (fds->count != 1)
+                return text_open_set(-EPROTO, "the daemon sent no memory");
+        r = check_memfd(fds->fds[0], welcome->capacity);
+        if (r < 0)
+                return r;
+        session->memfd = fdset_steal(fds, 0);
+        session->id = welcome->session;
+        session->capacity = welcome->capacity;
+        session->page_size = welcome->page_size;
+        session->chunk_size = welcome->chunk_size;
+        return 0;
+}
+
+static int take_goodbye(const Filemem__Goodbye *goodbye)
+{
+        int r = -status_to_errno(goodbye->status);
+
+        if (!r)
+                r = -ECONNRESET;
+        if (goodbye->supported_major_max)
+                return text_open_set(r, "%s (it speaks %u to %u)", goodbye->text,
+                        goodbye->supported_major_min, goodbye->supported_major_max);
+        return text_open_set(r, "%s", goodbye->text[0] ? goodbye->text : "the daemon refused");
+}
+
+static int take_answer(filemem_session *session, struct message *message, struct fdset *fds)
+{
+        arena_reset(&message->arena);
+        if (wire_decode_to_client(
+                    &message->arena, message->packet, message->size, &message->decoded) < 0)
+                return text_open_set(-EPROTO, "what answers there is no filememd");
+        switch (message->decoded->body_case) {
+        case FILEMEM__TO_CLIENT__BODY_WELCOME:
+                return take_welcome(session, message->decoded->welcome, fds);
+        case FILEMEM__TO_CLIENT__BODY_GOODBYE:
+                return take_goodbye(message->decoded->goodbye);
+        default:
+                return text_open_set(-EPROTO, "what answers there is no filememd");
+        }
+}
+
+static int receive_answer(filemem_session *session, struct message *message)
+{
+        struct fdset fds = {.count = 0};
+        ssize_t n = channel_receive(session->socket, message->packet, 0, &fds);
+        int r;
+
+        if (n == 0)
+                return text_open_set(-ECONNRESET, "the daemon hung up");
+        if (n == -EPROTO)
+                return text_open_set(-EPROTO, "what answers there is no filememd");
+        if (n < 0)
+                return text_open_set((int)n, "receiving from the daemon failed");
+        message->size = (size_t)n;
+        r = take_answer(session, message, &fds);
+        fdset_close(&fds);
+        return r;
+}
+
+/* Encodes Hello into the packet. Returns its size or a negative errno. */
+static ssize_t encode_hello(struct message *message, const char *pool, const char *label)
+{
+        Filemem__ToDaemon envelope = FILEMEM__TO_DAEMON__INIT;
+        Filemem__Hello body = FILEMEM__HELLO__INIT;
+
+        body.major = WIRE_MAJOR;
+        body.minor = WIRE_MINOR;
+        /* protobuf-c has no const; encoding does not write. */
+        body.pool = (char *)(uintptr_t)(pool ? pool : "");
+        body.label = (char *)(uintptr_t)(label ? label : "");
+        envelope.body_case = FILEMEM__TO_DAEMON__BODY_HELLO;
+        envelope.hello = &body;
+        return wire_encode_to_daemon(&envelope, message->packet);
+}
+
+int hello(filemem_session *session, const char *pool, const char *label)
+{
+        /* No thread but this one knows the session yet. */
+        struct message *message = atomic_load(&session->exchanges)->message;
+        ssize_t size = encode_hello(message, pool, label);
+        int r;
+
+        if (size < 0)
+                return text_open_set(-EINVAL, "pool or label is too long");
+        while ((r = channel_send(session->socket, message->packet, (size_t)size)) == -EAGAIN)
+                channel_poll(session->socket, POLLOUT, -1);
+        /* A daemon that is full says so before it has read anything. */
+        if (r < 0 && r != -EPIPE)
+                return text_open_set(r, "sending to the daemon failed");
+        return receive_answer(session, message);
+}

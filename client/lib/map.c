@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "arguments.h"
+#include "text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/mman.h>
+
+static int map_error(const filemem_session *session, int error)
+{
+        if (error == -ENOMEM)
+                return text_set(session, error, "no address space is left in this process");
+        return text_set(session, error, "the kernel refused the mapping");
+}
+
+static int check_protection(const filemem_session *session, int protection)
+{
+        if (protection & PROT_EXEC)
+                return text_set(session, -EACCES,
+                        "chunks are not mapped for exec: map a range of "
+                        "its own");
+        if (!protection || protection & ~(PROT_READ | PROT_WRITE))
+                return text_set(session, -EINVAL, "protection is not of PROT_READ and PROT_WRITE");
+        return 0;
+}
+
+int filemem_map(filemem_session *session, struct filemem_range range, int protection, void **ret)
+{
+        unsigned char *address;
+        int r;
+
+        if (!session || !ret)
+                return -EINVAL;
+        r = arguments_check_range(session, range);
+        if (r == 0)
+                r = check_protection(session, protection);
+        if (r < 0)
+                return r;
+        if (window_count_blocks(&session->window, range.start, range.end) > 1)
+                return text_set(session, -ERANGE, "the range is not contiguous in this process");
+        r = window_map(&session->window, range.start, range.end, &address);
+        if (r < 0)
+                return map_error(session, r);
+        *ret = address;
+        return 0;
+}
+
+/* The end of the block that begins at start: the end of its chunk, or all there is. */
+static uint64_t block_end(const struct window *window, uint64_t start, uint64_t end)
+{
+        uint64_t chunk_end = (start & ~(window->chunk_size - 1)) + window->chunk_size;
+
+        return window->base || chunk_end > end ? end : chunk_end;
+}
+
+int filemem_map_blocks(filemem_session *session, struct filemem_range range, int protection,
+        struct filemem_block *blocks, size_t count)
+{
+        uint64_t total;
+        int r;
+
+        if (!session || (count && !blocks))
+                return -EINVAL;
+        r = arguments_check_range(session, range);
+        if (r == 0)
+                r = check_protection(session, protection);
+        if (r < 0)
+                return r;
+        total = window_count_blocks(&session->window, range.start, range.end);
+        if (total > INT_MAX)
+                return text_set(session, -EOVERFLOW, "the range has too many blocks");
+        for (size_t i = 0; i < count && range.start < range.end; i++) {
+                uint64_t end = block_end(&session->window, range.start, range.end);
+                unsigned char *address;
+
+                r = window_map(&session->window, range.start, end, &address);
+                if (r < 0)
+                        return map_error(session, r);
+                blocks[i] = (struct filemem_block){address, (size_t)(end - range.start)};
+                range.start = end;
+        }
+        return (int)total;
+}
+
+/* ---- mappings of the caller's own ------------------------------------------------------------ */
+
+/* The kernel would map any memfd for exec: it is the pool's rule, asked for once. */
+static int check_exec(filemem_session *session)
+{
+        int exec = atomic_load(&session->exec);
+        struct filemem_pool pool;
+
+        if (exec < 0) {
+                int r = filemem_pool_info(session, &pool);
+
+                if (r < 0)
+                        return r;
+                exec = pool.exec;
+                atomic_store(&session->exec, exec);
+        }
+        return exec ? 0 : text_set(session, -EACCES, "the pool may not be mapped for exec");
+}
+
+static int check_into(filemem_session *session, const void *address, int protection, unsigned flags)
+{
+        if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+                return text_set(session, -EINVAL, "unknown protection");
+        if (flags & ~(FILEMEM_MAP_FIXED | FILEMEM_MAP_PRECOMMIT))
+                return text_set(session, -EINVAL, "unknown flags");
+        if (flags & FILEMEM_MAP_PRECOMMIT && !(protection & PROT_WRITE))
+                return text_set(session, -EINVAL, "to commit pages needs PROT_WRITE");
+        if (flags & FILEMEM_MAP_FIXED &&
+                (!address || (uintptr_t)address & (session->page_size - 1)))
+                return text_set(session, -EINVAL, "a fixed address has to be that of a page");
+        return protection & PROT_EXEC ? check_exec(session) : 0;
+}
+
+static int precommit(const filemem_session *session, void *mapped, size_t length)
+{
+        int r;
+
+        do
+                r = madvise(mapped, length, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+        while (r == -EINTR);
+        switch (r) {
+        case 0:
+                return 0;
+        case -EINVAL:
+                return text_set(session, -ENOSYS, "to commit pages needs Linux 5.14");
+        case -ENOMEM:
+        case -EFAULT: /* what would have been SIGBUS: the kernel has no page for it */
+                return text_set(session, -ENOMEM, "the kernel has no memory for all pages");
+        default:
+                return text_set(session, r, "the kernel did not commit all pages");
+        }
+}
+
+int filemem_map_into(filemem_session *session, struct filemem_range range, void *address,
+        int protection, unsigned flags, void **ret)
+{
+        size_t length = (size_t)(range.end - range.start);
+        void *mapped;
+        int r;
+
+        if (!session || !ret)
+                return -EINVAL;
+        r = arguments_check_range(session, range);
+        if (r == 0)
+                r = check_into(session, address, protection, flags);
+        if (r < 0)
+                return r;
+        mapped = mmap(address, length, protection,
+                MAP_SHARED | (flags & FILEMEM_MAP_FIXED ? MAP_FIXED : 0), session->memfd,
+                (off_t)range.start);
+        if (mapped == MAP_FAILED)
+                return map_error(session, -errno);
+        r = flags & FILEMEM_MAP_PRECOMMIT ? precommit(session, mapped, length) : 0;
+        if (r < 0) {
+                munmap(mapped, length);
+                return r;
+        }
+        *ret = mapped;
+        return 0;
+}

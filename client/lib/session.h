@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "filemem/filemem.h"
+#include "fork.h"
+#include "window.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+/*
+ * The inside of a session.
+ *
+ *   constants    set by filemem_open(), read without a lock
+ *   exchange     requests that wait for their reply, guarded by `lock`; see call.h
+ *   window       where the pool is mapped, with a lock of its own; see window.h
+ *
+ * The two locks are never held together, and neither across a system call that can wait for the
+ * daemon.
+ */
+struct exchange;
+TAILQ_HEAD(exchange_list, exchange);
+
+#define SESSION_TEXT_MAX 192 /* bytes of a sentence, with its end */
+
+struct filemem_session {
+        /* constants */
+        int socket;
+        int memfd;
+        struct fork_guard guard;
+        uint64_t id;
+        uint64_t capacity;
+        uint64_t page_size;
+        uint64_t chunk_size;
+
+        /* Every exchange there is, newest first; only ever grows, so a forked child can walk it. */
+        _Atomic(struct exchange *) exchanges;
+
+        pthread_mutex_t lock;
+        /* under lock */
+        struct exchange_list pending;
+        struct exchange_list idle;
+        uint64_t last_id;
+        bool leading; /* some thread receives */
+        int failure;  /* negative errno: the connection is of no more use */
+        char failure_text[SESSION_TEXT_MAX];
+        uint64_t lost_errors;
+        int lost_error; /* of the last one */
+        char lost_text[SESSION_TEXT_MAX];
+
+        struct window window;
+        atomic_int exec; /* whether the pool may be mapped executable; negative: not asked yet */
+};

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Where a pool is in this process: chunks of its file, each mapped when it is first asked for.
+ *
+ *   with a window      one reservation (PROT_NONE) of the whole capacity, and the chunks over it at
+ *                      their offsets; neighbours are one VMA, and a range is contiguous;
+ *   without            (the reservation failed: RLIMIT_AS) each chunk wherever the kernel puts it.
+ *
+ * Thread safe. An asked for chunk that is mapped costs one atomic load; the lock is for mapping.
+ */
+struct window {
+        int fd; /* borrowed */
+        uint64_t capacity;
+        uint64_t chunk_size;
+        unsigned chunk_shift;
+        size_t chunks;
+
+        unsigned char *base; /* NULL: no window */
+        /* The address of each chunk, 0: not mapped; at rest until touched. Written under lock. */
+        atomic_uintptr_t *addresses;
+        pthread_mutex_t lock;
+};
+
+/*
+ * chunk_size: a power of two, at least a page. capacity: a multiple of the page. Returns 0 or
+ * -ENOMEM. A zeroed window is fine to be freed.
+ */
+int window_init(struct window *window, int fd, uint64_t capacity, uint64_t chunk_size);
+void window_deinit(struct window *window);
+
+/*
+ * Maps all chunks of [start, end), which lies within the capacity and is not empty. Returns 0, with
+ * *ret where start is, or a negative errno. Without a window only the chunk of start is contiguous.
+ */
+int window_map(struct window *window, uint64_t start, uint64_t end, unsigned char **ret);
+
+/* How many pieces [start, end) is in: 1, or the chunks that it touches. */
+uint64_t window_count_blocks(const struct window *window, uint64_t start, uint64_t end);

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filemem/filemem.h>
+
+// Twice, because it is guarded, and with nothing else included before.
+#include <filemem/filemem.h>
+
+int (*header_is_complete)(filemem_session *, uint64_t, enum filemem_kind,
+        struct filemem_range *) = filemem_allocate;

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Usage: installed.sh BUILD_FOLDER SOURCES COMPILER SANITIZERS
+#
+# Installs into a folder of its own and uses what is there: by pkg-config and by CMake, shared and
+# static, and the programs where they are.
+set -eu
+build=$1
+sources=$2
+compiler=$3
+sanitize=$4
+
+folder=$(mktemp -d /tmp/filemem-installed.XXXXXX)
+trap 'rm -rf "$folder"' EXIT
+prefix=$folder/prefix
+say() {
+        echo "== $*"
+}
+fail() {
+        echo "FAILED: $*" >&2
+        exit 1
+}
+
+say "install"
+cmake --install "$build" --prefix "$prefix" >"$folder/log" 2>&1 || {
+        cat "$folder/log"
+        fail "cmake --install"
+}
+pc=$(find "$prefix" -name libfilemem.pc)
+[ -n "$pc" ] || fail "no libfilemem.pc"
+libdir=$(dirname "$(dirname "$pc")")
+[ -f "$prefix/include/filemem/filemem.h" ] || fail "no header"
+[ -L "$libdir/libfilemem.so.0" ] || fail "no soname"
+
+say "pkg-config"
+export PKG_CONFIG_PATH="$libdir/pkgconfig"
+# shellcheck disable=SC2046
+"$compiler" ${sanitize:+"-fsanitize=$sanitize"} -Wall -Wextra -Werror "$sources/main.c" -o "$folder/shared" \
+        $(pkg-config --cflags --libs libfilemem)
+LD_LIBRARY_PATH=$libdir "$folder/shared"
+# shellcheck disable=SC2046
+"$compiler" ${sanitize:+"-fsanitize=$sanitize"} "$sources/main.c" -o "$folder/static" $(pkg-config --cflags libfilemem) \
+        "$libdir/libfilemem.a" $(pkg-config --libs libprotobuf-c) -pthread
+"$folder/static"
+
+say "CMake"
+{
+        cmake -S "$sources" -B "$folder/build" -DCMAKE_PREFIX_PATH="$prefix" \
+                -DCMAKE_C_COMPILER="$compiler" ${sanitize:+"-DCMAKE_C_FLAGS=-fsanitize=$sanitize"} &&
+                cmake --build "$folder/build"
+} >"$folder/log" 2>&1 || {
+        cat "$folder/log"
+        fail "find_package"
+}
+"$folder/build/shared"
+"$folder/build/static"
+
+say "symbols"
+others=$(nm -D --defined-only "$libdir/libfilemem.so.0" | awk '{ print $3 }' | sed 's/@.*//' |
+        grep -v -e '^filemem_[a-z]' -e '^LIBFILEMEM_0$' || true)
+[ -z "$others" ] || [ -n "$sanitize" ] || fail "exports more than the header: $others"
+
+say "programs"
+"$prefix/bin/filememctl" --version
+code=0
+"$prefix/bin/filememctl" --socket /nonexistent/filemem.sock ping || code=$?
+[ "$code" = 3 ] || fail "filememctl exits with $code"
+"$prefix/libexec/filemem/filemem-cksum" --help >/dev/null
+code=0
+"$prefix/libexec/filemem/filemem-cksum" --workers 1 2>/dev/null || code=$?
+[ "$code" = 2 ] || fail "filemem-cksum exits with $code"
+say "all well"
