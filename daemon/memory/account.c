@@ -73,7 +73,7 @@ int account_count(enum accounting accounting, const struct memfile *file, struct
 static int try_one(enum accounting accounting, struct memfile *file)
 {
         struct range all = {0, 2 * file->page_size};
-        struct account_count count = { 0 };
+        struct account_count count = {0};
         int r;
 
         if (pwrite(file->fd, "x", 1, (off_t)file->page_size) < 0)

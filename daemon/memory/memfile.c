@@ -126,7 +126,7 @@ static int write_zeros(const struct memfile *file, struct range range)
 
 int memfile_zero(const struct memfile *file, struct range range)
 {
-        struct range data = { 0 };
+        struct range data = {0};
         int r;
 
         lock_assert_none();

@@ -101,6 +101,19 @@ struct pool *pool_free(struct pool *pool)
 /* ---- operations --------------------------------------------------------------------------------
  */
 
+/* range_check(), and the range in pages. */
+static int to_pages(
+        const struct pool *pool, struct range range, uint32_t *ret_start, uint32_t *ret_end)
+{
+        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+
+        if (r)
+                return r;
+        *ret_start = pool_page(pool, range.start);
+        *ret_end = pool_page(pool, range.end);
+        return 0;
+}
+
 /* Doubles until the range lies within. */
 static void grow_size(struct pool *pool, uint32_t end)
 {
@@ -161,12 +174,10 @@ int pool_incref(struct holder *holder, struct range range)
 {
         struct pool *pool = holder->pool;
         uint32_t start, end;
-        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+        int r = to_pages(pool, range, &start, &end);
 
         if (r)
                 return r;
-        start = pool_page(pool, range.start);
-        end = pool_page(pool, range.end);
 
         LOCK_SCOPE(&pool->lock);
         r = check_incref(pool, start, end);
@@ -194,12 +205,10 @@ int pool_decref(struct holder *holder, struct range range)
 {
         struct pool *pool = holder->pool;
         uint32_t start, end;
-        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+        int r = to_pages(pool, range, &start, &end);
 
         if (r)
                 return r;
-        start = pool_page(pool, range.start);
-        end = pool_page(pool, range.end);
 
         LOCK_SCOPE(&pool->lock);
         if (!holder_covers(holder, start, end))
@@ -211,12 +220,10 @@ int pool_check_decommit(struct holder *holder, struct range range, bool shared)
 {
         struct pool *pool = holder->pool;
         uint32_t start, end;
-        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+        int r = to_pages(pool, range, &start, &end);
 
         if (r)
                 return r;
-        start = pool_page(pool, range.start);
-        end = pool_page(pool, range.end);
 
         LOCK_SCOPE(&pool->lock);
         if (!holder_covers(holder, start, end))
@@ -224,6 +231,24 @@ int pool_check_decommit(struct holder *holder, struct range range, bool shared)
         if (!shared && holder_shares(holder, start, end))
                 return OUTCOME_SHARED;
         return 0;
+}
+
+bool pool_find_gap(struct pool *pool, uint32_t page, uint32_t *ret_start, uint32_t *ret_end)
+{
+        struct usage_entry entry;
+        LOCK_SCOPE(&pool->lock);
+
+        while (page < pool->tree.capacity) {
+                bool found = usage_tree_find(&pool->tree, page, &entry);
+
+                if (!found || entry.start > page) {
+                        *ret_start = page;
+                        *ret_end = found ? entry.start : pool->tree.capacity;
+                        return true;
+                }
+                page = entry.end;
+        }
+        return false;
 }
 
 /* ---- questions ----------------------------------------------------------------------------------

@@ -115,6 +115,12 @@ static inline struct range pool_bytes(const struct pool *pool, uint32_t start, u
 /* What pool_decommit() promises to check. */
 int pool_check_decommit(struct holder *holder, struct range range, bool shared);
 
+/*
+ * The first gap between entries that ends above `page`, or what of it lies from there on. Returns
+ * false if there is none. It may be gone when this returns.
+ */
+bool pool_find_gap(struct pool *pool, uint32_t page, uint32_t *ret_start, uint32_t *ret_end);
+
 /* memfile_punch(), counted. */
 int pool_punch(struct pool *pool, struct range range);
 

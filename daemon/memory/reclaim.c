@@ -97,25 +97,6 @@ static enum reclaim_result reclaim_freed(struct pool *pool, struct range range)
 /* ---- stray pages -------------------------------------------------------------------------------
  */
 
-/* The first gap that ends above scrub_page, or false if there is none below the capacity. */
-static bool next_gap(struct pool *pool, struct range *ret)
-{
-        struct usage_entry entry;
-        LOCK_SCOPE(&pool->lock);
-
-        while (pool->scrub_page < pool->tree.capacity) {
-                bool found = usage_tree_find(&pool->tree, pool->scrub_page, &entry);
-
-                if (!found || entry.start > pool->scrub_page) {
-                        *ret = pool_bytes(
-                                pool, pool->scrub_page, found ? entry.start : pool->tree.capacity);
-                        return true;
-                }
-                pool->scrub_page = entry.end;
-        }
-        return false;
-}
-
 /*
  * Makes a stray run of pages a freed entry, so that it is punched like every other one and nobody
  * can be given it meanwhile. It may have been allocated since it was found: then it is no longer
@@ -147,19 +128,21 @@ static int adopt(struct pool *pool, struct range range)
 static enum reclaim_result scrub(struct pool *pool)
 {
         struct range gap, data;
+        uint32_t start, end;
         int r;
 
-        if (!next_gap(pool, &gap)) {
+        if (!pool_find_gap(pool, pool->scrub_page, &start, &end)) {
                 LOCK_SCOPE(&pool->lock);
                 pool->scrub = false;
                 pool->scrub_page = 0;
                 return RECLAIM_MORE;
         }
+        gap = pool_bytes(pool, start, end);
         r = memfile_find_data(&pool->file, gap, &data);
         if (r == -EAGAIN)
                 return RECLAIM_MORE;
         if (r == -ENXIO) {
-                pool->scrub_page = pool_page(pool, gap.end);
+                pool->scrub_page = end;
                 return RECLAIM_MORE;
         }
         if (r < 0 || adopt(pool, data) < 0)

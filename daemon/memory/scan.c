@@ -123,25 +123,6 @@ static int scan_entries(struct pool *pool, uint64_t *swapped)
 /* ---- stray pages -------------------------------------------------------------------------------
  */
 
-/* The first gap that ends above `page`. Returns false if there is none. */
-static bool find_gap(struct pool *pool, uint32_t page, uint32_t *ret_start, uint32_t *ret_end)
-{
-        struct usage_entry entry;
-        LOCK_SCOPE(&pool->lock);
-
-        while (page < pool->tree.capacity) {
-                bool found = usage_tree_find(&pool->tree, page, &entry);
-
-                if (!found || entry.start > page) {
-                        *ret_start = page;
-                        *ret_end = found ? entry.start : pool->tree.capacity;
-                        return true;
-                }
-                page = entry.end;
-        }
-        return false;
-}
-
 /* Whether there is still no entry in it: else what was counted may belong to that. */
 static bool is_gap(struct pool *pool, uint32_t start, uint32_t end)
 {
@@ -156,7 +137,7 @@ static int scan_gaps(struct pool *pool, uint64_t *ret, uint64_t *swapped)
         uint64_t stray = 0;
         uint32_t start, end, found;
 
-        for (uint32_t page = 0; find_gap(pool, page, &start, &end); page = end) {
+        for (uint32_t page = 0; pool_find_gap(pool, page, &start, &end); page = end) {
                 int r = count(pool, start, end, &found, swapped);
 
                 if (r < 0)
