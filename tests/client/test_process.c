@@ -201,10 +201,11 @@ START_TEST(signals_never_surface)
         ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
         ck_assert_int_eq(pthread_create(&thread, NULL, ping, NULL), 0);
         peer_await(&peer, 1);
-        for (unsigned i = 1; i <= 50; i++) {
+        /* Again and again: the thread sanitizer keeps one back that comes just before a call
+         * blocks. */
+        while (atomic_load(&signals) < 50) {
                 ck_assert_int_eq(pthread_kill(thread, SIGUSR1), 0);
-                while (atomic_load(&signals) < i)
-                        poll(NULL, 0, 1);
+                poll(NULL, 0, 1);
         }
         peer_reach(&peer, 2);
         pthread_join(thread, &result);
