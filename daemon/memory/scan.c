@@ -28,7 +28,6 @@ struct item {
 struct batch {
         struct item items[BATCH];
         size_t count;
-        size_t next; /* while writing back */
 };
 
 static bool change_mark(struct usage_entry *entry, void *argument)
@@ -48,7 +47,7 @@ static bool batch_begin(struct pool *pool, uint32_t page, struct batch *batch)
         uint32_t start = UINT32_MAX;
         LOCK_SCOPE(&pool->lock);
 
-        batch->count = batch->next = 0;
+        batch->count = 0;
         usage_cursor_init(&cursor, &pool->tree, page);
         for (unsigned i = 0; i < BATCH && usage_cursor_next(&cursor, &entry); i++)
                 if (start == UINT32_MAX)
@@ -61,29 +60,28 @@ static bool batch_begin(struct pool *pool, uint32_t page, struct batch *batch)
 
 static bool change_write_back(struct usage_entry *entry, void *argument)
 {
-        struct batch *batch = argument;
-        struct item *item;
+        const struct item *item = argument;
 
-        while (batch->next < batch->count && batch->items[batch->next].start < entry->start)
-                batch->next++;
-        if (batch->next == batch->count)
-                return true;
-        item = &batch->items[batch->next];
-        if (item->start != entry->start || item->end != entry->end ||
-                !(entry->tags & USAGE_SCANNING))
-                return true;
         entry->committed = item->committed;
         entry->tags &= (uint8_t) ~(USAGE_ESTIMATED | USAGE_SCANNING);
         return true;
 }
 
+/* One by one: what was one entry may be many by now, and then none of them is written to. */
 static void batch_end(struct pool *pool, struct batch *batch)
 {
+        struct usage_entry entry;
         LOCK_SCOPE(&pool->lock);
 
-        if (pool->tree.root)
-                usage_tree_change(&pool->tree, batch->items[0].start,
-                        batch->items[batch->count - 1].end, change_write_back, batch);
+        for (size_t i = 0; i < batch->count; i++) {
+                struct item *item = &batch->items[i];
+
+                if (usage_tree_find(&pool->tree, item->start, &entry) &&
+                        entry.start == item->start && entry.end == item->end &&
+                        entry.tags & USAGE_SCANNING)
+                        usage_tree_change(
+                                &pool->tree, item->start, item->end, change_write_back, item);
+        }
 }
 
 static int count(struct pool *pool, uint32_t start, uint32_t end, uint32_t *ret, uint64_t *swapped)
