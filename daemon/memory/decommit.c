@@ -55,5 +55,5 @@ void pool_decommit(struct pool_job *job, struct holder *holder, struct range ran
         job->shared = shared;
         LOCK_SCOPE(&pool->lock);
         TAILQ_INSERT_TAIL(&pool->decommits, job, link);
-        reclaim_wake(pool);
+        reclaim_wake(pool, true);
 }

@@ -39,7 +39,7 @@ struct holder *holder_free(struct holder *holder)
          * also tries again if there was no memory for it. */
         holder_release_some(holder);
         if (!LIST_EMPTY(&pool->orphans))
-                reclaim_wake(pool);
+                reclaim_wake(pool, false);
         return NULL;
 }
 
@@ -115,7 +115,7 @@ int holder_drop(struct holder *holder, uint32_t start, uint32_t end, uint32_t re
         usage_tree_change(&pool->tree, start, end, change_drop_shared, &refs);
         usage_tree_change(&holder->holdings, start, end, change_drop, &refs);
         if (pool->tree.totals.freed)
-                reclaim_wake(pool);
+                reclaim_wake(pool, false);
         return 0;
 }
 

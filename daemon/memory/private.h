@@ -78,6 +78,7 @@ struct memory {
         struct pool_list work;  /* pools with something to do for the reclaim thread */
         struct pool_list later; /* and those where it failed, until their time */
         bool work_stop;
+        bool resting; /* the reclaim thread has just done all there was */
 
         struct lock scan_lock;
         struct lock_condition scan_wake;
@@ -111,6 +112,16 @@ static inline struct range pool_bytes(const struct pool *pool, uint32_t start, u
 
 /* When something failed that has to work one day: how long until it is tried again. */
 #define RECLAIM_RETRY_AFTER NSEC_PER_SEC
+
+/*
+ * How long the thread rests when it has done all there was to do. Who frees one range after the
+ * other would wake it for each, at a price far above that of the freeing; so it does many at a
+ * time.
+ */
+#define RECLAIM_REST NSEC_PER_MSEC
+
+/* Freed ranges that are done under one hold of the lock. */
+#define RECLAIM_BATCH 16
 
 /* What pool_decommit() promises to check. */
 int pool_check_decommit(struct holder *holder, struct range range, bool shared);
@@ -160,16 +171,22 @@ enum reclaim_result {
         RECLAIM_LATER, /* it failed: try again in a while */
 };
 
-/* There is something to do in the pool. Caller holds the pool's lock. */
-void reclaim_wake(struct pool *pool);
+/*
+ * There is something to do in the pool. Caller holds the pool's lock. urgent: a client waits for
+ * it; else the thread may finish its rest before it looks.
+ */
+void reclaim_wake(struct pool *pool, bool urgent);
 
 /* One bounded piece of work. now: clock_now(). */
 enum reclaim_result reclaim_step(struct pool *pool, uint64_t now);
 
-/* The three parts of giving back a freed range; they are apart for tests to look in between. */
-bool reclaim_find(struct pool *pool, struct range *ret);
+/*
+ * The three parts of giving back freed ranges, lowest first, at most PUNCH_MAX bytes in all; they
+ * are apart for tests to look in between. reclaim_find() returns how many it found.
+ */
+size_t reclaim_find(struct pool *pool, struct range *ranges, size_t max);
 int reclaim_punch(struct pool *pool, struct range range);
-int reclaim_finish(struct pool *pool, struct range range);
+int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count);
 
 void *reclaim_thread(void *argument);
 

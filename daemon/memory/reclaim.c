@@ -22,17 +22,23 @@ int pool_punch(struct pool *pool, struct range range)
 /* ---- freed ranges ------------------------------------------------------------------------------
  */
 
-bool reclaim_find(struct pool *pool, struct range *ret)
+size_t reclaim_find(struct pool *pool, struct range *ranges, size_t max)
 {
-        struct usage_entry entry;
+        struct usage_entry entry = {.end = 0};
+        uint64_t left = PUNCH_MAX;
+        size_t count = 0;
         LOCK_SCOPE(&pool->lock);
 
-        if (!usage_tree_find_tagged(&pool->tree, 0, USAGE_FREED, &entry))
-                return false;
-        *ret = pool_bytes(pool, entry.start, entry.end);
-        if (ret->end - ret->start > PUNCH_MAX)
-                ret->end = ret->start + PUNCH_MAX;
-        return true;
+        while (count < max && left &&
+                usage_tree_find_tagged(&pool->tree, entry.end, USAGE_FREED, &entry)) {
+                struct range *range = &ranges[count++];
+
+                *range = pool_bytes(pool, entry.start, entry.end);
+                if (range->end - range->start > left)
+                        range->end = range->start + left;
+                left -= range->end - range->start;
+        }
+        return count;
 }
 
 static void complain(struct pool *pool, const char *what, int error)
@@ -76,20 +82,33 @@ static bool change_remove(struct usage_entry *entry, void *argument)
         return false;
 }
 
-int reclaim_finish(struct pool *pool, struct range range)
+int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
 {
         LOCK_SCOPE(&pool->lock);
-        int r = usage_nodes_reserve(&pool->nodes, usage_tree_need(&pool->tree));
 
-        if (r == 0)
-                usage_tree_change(&pool->tree, pool_page(pool, range.start),
-                        pool_page(pool, range.end), change_remove, NULL);
-        return r;
+        for (size_t i = 0; i < count; i++) {
+                int r = usage_nodes_reserve(&pool->nodes, usage_tree_need(&pool->tree));
+
+                if (r < 0)
+                        return r;
+                usage_tree_change(&pool->tree, pool_page(pool, ranges[i].start),
+                        pool_page(pool, ranges[i].end), change_remove, NULL);
+        }
+        return 0;
 }
 
-static enum reclaim_result reclaim_freed(struct pool *pool, struct range range)
+/*
+ * Many at a time, so that the lock is taken twice for all of them: who frees in a hurry shall not
+ * have to fight for it.
+ */
+static enum reclaim_result reclaim_freed(
+        struct pool *pool, const struct range *ranges, size_t count)
 {
-        if (reclaim_punch(pool, range) < 0 || reclaim_finish(pool, range) < 0)
+        size_t punched = 0;
+
+        while (punched < count && reclaim_punch(pool, ranges[punched]) == 0)
+                punched++;
+        if (reclaim_finish(pool, ranges, punched) < 0 || punched < count)
                 return RECLAIM_LATER;
         return RECLAIM_MORE;
 }
@@ -186,7 +205,8 @@ static bool wants_scrub(struct pool *pool, uint64_t *ret_at)
 enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
 {
         struct pool_job *job = next_decommit(pool);
-        struct range range;
+        struct range ranges[RECLAIM_BATCH];
+        size_t count;
         uint64_t at;
         int r;
 
@@ -196,8 +216,9 @@ enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
         }
         if (release_orphans(pool, &r))
                 return r < 0 ? RECLAIM_LATER : RECLAIM_MORE;
-        if (reclaim_find(pool, &range))
-                return reclaim_freed(pool, range);
+        count = reclaim_find(pool, ranges, RECLAIM_BATCH);
+        if (count)
+                return reclaim_freed(pool, ranges, count);
         if (wants_scrub(pool, &at))
                 return now < at ? RECLAIM_LATER : scrub(pool);
         return RECLAIM_DONE;

@@ -12,18 +12,20 @@ static void enqueue(struct memory *memory, struct pool *pool)
         TAILQ_INSERT_TAIL(&memory->work, pool, work_link);
 }
 
-void reclaim_wake(struct pool *pool)
+void reclaim_wake(struct pool *pool, bool urgent)
 {
         struct memory *memory = pool->memory;
 
         lock_assert_held(&pool->lock);
         LOCK_SCOPE(&memory->work_lock);
-        if (pool->queued == POOL_WORK)
-                return;
         if (pool->queued == POOL_LATER)
                 TAILQ_REMOVE(&memory->later, pool, work_link);
-        enqueue(memory, pool);
-        lock_condition_signal(&memory->work_wake);
+        if (pool->queued != POOL_WORK)
+                enqueue(memory, pool);
+        if (urgent)
+                memory->resting = false;
+        if (!memory->resting)
+                lock_condition_signal(&memory->work_wake);
 }
 
 /* Moves the pools whose time has come; returns when the next one's comes, UINT64_MAX for never. */
@@ -41,8 +43,19 @@ static uint64_t revive(struct memory *memory, uint64_t now)
         return UINT64_MAX;
 }
 
+/* All is done: more will come, and can wait a moment to be done together. */
+static void rest(struct memory *memory)
+{
+        uint64_t until = clock_now() + RECLAIM_REST;
+
+        memory->resting = true;
+        while (memory->resting && !memory->work_stop)
+                if (lock_condition_wait_until(&memory->work_wake, &memory->work_lock, until) < 0)
+                        memory->resting = false;
+}
+
 /* The next pool with work, or NULL when the thread has to stop. */
-static struct pool *wait_for_work(struct memory *memory)
+static struct pool *wait_for_work(struct memory *memory, bool *worked)
 {
         LOCK_SCOPE(&memory->work_lock);
         struct pool *pool;
@@ -55,13 +68,17 @@ static struct pool *wait_for_work(struct memory *memory)
                 pool = TAILQ_FIRST(&memory->work);
                 if (pool)
                         break;
-                if (next == UINT64_MAX)
+                if (*worked)
+                        rest(memory);
+                else if (next == UINT64_MAX)
                         lock_condition_wait(&memory->work_wake, &memory->work_lock);
                 else
                         lock_condition_wait_until(&memory->work_wake, &memory->work_lock, next);
+                *worked = false;
         }
         TAILQ_REMOVE(&memory->work, pool, work_link);
         pool->queued = POOL_IDLE;
+        *worked = true;
         return pool;
 }
 
@@ -84,8 +101,9 @@ void *reclaim_thread(void *argument)
 {
         struct memory *memory = argument;
         struct pool *pool;
+        bool worked = false;
 
-        while ((pool = wait_for_work(memory)))
+        while ((pool = wait_for_work(memory, &worked)))
                 put_back(memory, pool, reclaim_step(pool, clock_now()));
         return NULL;
 }

@@ -186,7 +186,7 @@ static void publish(struct pool *pool, const struct scan_result *result)
         if (result->stray && !pool->scrub) {
                 pool->scrub = true;
                 pool->scrub_at = 0;
-                reclaim_wake(pool);
+                reclaim_wake(pool, false);
         }
 }
 

@@ -73,6 +73,39 @@ START_TEST(a_large_range_goes_in_pieces)
 }
 END_TEST
 
+START_TEST(scattered_ranges_are_done_many_at_a_time)
+{
+        struct range found[RECLAIM_BATCH + 1];
+
+        take(holder, 4 * RECLAIM_BATCH, KIND_ANONYMOUS);
+        for (uint64_t i = 0; i < 2 * RECLAIM_BATCH; i++)
+                ck_assert_int_eq(pool_decref(holder, pages(2 * i, 2 * i + 1)), 0);
+        ck_assert_uint_eq(reclaim_find(pool, found, RECLAIM_BATCH + 1), RECLAIM_BATCH + 1);
+        ck_assert_uint_eq(found[RECLAIM_BATCH].start, 2 * RECLAIM_BATCH * FIXTURE_PAGE);
+        ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_MORE);
+        ck_assert_uint_eq(pool->tree.totals.freed, RECLAIM_BATCH);
+        reclaim_all();
+        ck_assert_uint_eq(pool->tree.totals.freed, 0);
+        ck_assert_uint_eq(punched, 2 * RECLAIM_BATCH);
+}
+END_TEST
+
+START_TEST(a_batch_is_no_longer_than_one_punch_may_be)
+{
+        struct range found[3];
+        uint64_t half = PUNCH_MAX / FIXTURE_PAGE / 2;
+
+        take(holder, 6 * half, KIND_ANONYMOUS);
+        for (uint64_t i = 0; i < 3; i++) {
+                struct range range = pages(2 * i * half, (2 * i + 1) * half + i);
+
+                ck_assert_int_eq(pool_decref(holder, range), 0);
+        }
+        ck_assert_uint_eq(reclaim_find(pool, found, 3), 2);
+        ck_assert_uint_eq(found[1].end - found[1].start, PUNCH_MAX / 2);
+}
+END_TEST
+
 START_TEST(a_decommit_does_not_wait_behind_all_of_it)
 {
         struct range large = take(holder, 4 * PUNCH_MAX / FIXTURE_PAGE, KIND_ANONYMOUS);
@@ -90,13 +123,13 @@ START_TEST(a_range_being_punched_is_nobodys_until_that_is_over)
         struct range range = take(holder, 2, KIND_ANONYMOUS), found, other;
 
         ck_assert_int_eq(pool_decref(holder, range), 0);
-        ck_assert(reclaim_find(pool, &found));
+        ck_assert(reclaim_find(pool, &found, 1));
         other = take(holder, 2, KIND_ANONYMOUS);
         ck_assert_uint_eq(other.start, range.end);
         ck_assert_int_eq(reclaim_punch(pool, found), 0);
         other = take(holder, 1, KIND_ANONYMOUS);
         ck_assert_uint_eq(other.start, range.end + 2 * FIXTURE_PAGE);
-        ck_assert_int_eq(reclaim_finish(pool, found), 0);
+        ck_assert_int_eq(reclaim_finish(pool, &found, 1), 0);
         other = take(holder, 2, KIND_ANONYMOUS);
         ck_assert_uint_eq(other.start, range.start);
 }
@@ -108,11 +141,11 @@ START_TEST(neighbours_freed_meanwhile_are_not_taken_for_punched)
 
         client_touch(range, 1);
         ck_assert_int_eq(pool_decref(holder, pages(2, 4)), 0);
-        ck_assert(reclaim_find(pool, &found));
+        ck_assert(reclaim_find(pool, &found, 1));
         ck_assert_int_eq(pool_decref(holder, pages(0, 2)), 0);
         ck_assert_int_eq(pool_decref(holder, pages(4, 6)), 0);
         ck_assert_int_eq(reclaim_punch(pool, found), 0);
-        ck_assert_int_eq(reclaim_finish(pool, found), 0);
+        ck_assert_int_eq(reclaim_finish(pool, &found, 1), 0);
         pool_validate(pool);
         ck_assert_uint_eq(pool->tree.totals.freed, 4);
         ck_assert_uint_eq(stored(), 4 * FIXTURE_PAGE);
@@ -218,6 +251,8 @@ int main(void)
         tcase_add_test(core, what_nobody_holds_goes_back_to_the_kernel);
         tcase_add_test(core, neighbours_are_punched_at_once);
         tcase_add_test(core, a_large_range_goes_in_pieces);
+        tcase_add_test(core, scattered_ranges_are_done_many_at_a_time);
+        tcase_add_test(core, a_batch_is_no_longer_than_one_punch_may_be);
         tcase_add_test(core, a_decommit_does_not_wait_behind_all_of_it);
         tcase_add_test(core, a_range_being_punched_is_nobodys_until_that_is_over);
         tcase_add_test(core, neighbours_freed_meanwhile_are_not_taken_for_punched);

@@ -45,7 +45,7 @@ static void do_reclaim_one(const json_t *want)
 {
         struct range range;
 
-        if (!reclaim_find(pool, &range)) {
+        if (!reclaim_find(pool, &range, 1)) {
                 ck_assert_str_eq(json_string_value(want), "none");
                 return;
         }
@@ -53,7 +53,7 @@ static void do_reclaim_one(const json_t *want)
         ck_assert_uint_ge(range.end, range_of(want, 0).end);
         range = range_of(want, 0);
         ck_assert_int_eq(reclaim_punch(pool, range), 0);
-        ck_assert_int_eq(reclaim_finish(pool, range), 0);
+        ck_assert_int_eq(reclaim_finish(pool, &range, 1), 0);
 }
 
 static void do_reclaim_all(const json_t *want)
@@ -64,7 +64,7 @@ static void do_reclaim_all(const json_t *want)
 
         for (i = 0; (one = json_array_get(want, i)); i++)
                 do_reclaim_one(one);
-        ck_assert(!reclaim_find(pool, &range));
+        ck_assert(!reclaim_find(pool, &range, 1));
 }
 
 static void do_read(struct range range)
@@ -97,11 +97,11 @@ static void do_step(const char *name, const json_t *op, const json_t *want)
         else if (!strcmp(name, "reclaim_all"))
                 do_reclaim_all(want);
         else if (!strcmp(name, "r_find"))
-                ck_assert(reclaim_find(pool, &found));
+                ck_assert(reclaim_find(pool, &found, 1));
         else if (!strcmp(name, "r_decommit"))
                 ck_assert_int_eq(reclaim_punch(pool, found), 0);
         else if (!strcmp(name, "r_mark"))
-                ck_assert_int_eq(reclaim_finish(pool, found), 0);
+                ck_assert_int_eq(reclaim_finish(pool, &found, 1), 0);
         else
                 ck_abort_msg("unknown step %s", name);
         if (!strcmp(name, "r_find"))
