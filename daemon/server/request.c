@@ -2,6 +2,7 @@
 #include "server/request.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "proto/status.h"
 #include "server/rpc.h"
@@ -17,13 +18,19 @@
 _Static_assert(REPLY_FRAME + WIRE_OPERATIONS_MAX * WIRE_RESULT_MAX <= WIRE_MESSAGE_MAX,
         "a reply of small results fits into a message");
 
-/* A request that has to wait, with memory of its own: the server's is for the others. */
+/*
+ * A range of n pages has at most n entries, and each costs some ten nanoseconds. After this many
+ * pages the clock is looked at, and after this long the other sessions have a turn.
+ */
+#define REQUEST_PAGES    4096
+#define REQUEST_PATIENCE NSEC_PER_MSEC
+
+/* A request that has to wait, with the memory that it was begun in: the server has got new. */
 struct parked {
         struct request request;
         struct arena decode;
         struct arena results;
 };
-
 size_t request_room(const struct request *request)
 {
         size_t wanted = request->wanted;
@@ -86,6 +93,86 @@ static void keep(struct request *request, const struct rpc *rpc, const Filemem__
         request->index++;
 }
 
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static struct parked *parked_free(struct parked *parked)
+{
+        if (!parked)
+                return NULL;
+        arena_deinit(&parked->results);
+        arena_deinit(&parked->decode);
+        free(parked);
+        return NULL;
+}
+
+/* The server gets new arenas in place of those that the request is in. Returns 0 or -ENOMEM. */
+static int take_arenas(struct server *server, struct parked *parked)
+{
+        struct arena decode = server->decode, results = server->results;
+
+        if (arena_init(&server->decode, WIRE_ARENA_SIZE) < 0)
+                return -ENOMEM;
+        if (arena_init(&server->results, SERVER_RESULTS_SIZE) < 0) {
+                arena_deinit(&server->decode);
+                server->decode = decode;
+                return -ENOMEM;
+        }
+        parked->decode = decode;
+        parked->results = results;
+        return 0;
+}
+
+/* Parks the request in its session, if it is not parked already. NULL when out of memory. */
+static struct request *park(struct request *request)
+{
+        struct session *session = request->session;
+        struct parked *parked;
+
+        if (session->parked)
+                return session->parked;
+        parked = calloc(1, sizeof(*parked));
+        if (!parked || take_arenas(session->server, parked) < 0) {
+                free(parked);
+                return NULL;
+        }
+        parked->request = *request;
+        parked->request.arena = &parked->results;
+        session->parked = &parked->request;
+        return session->parked;
+}
+
+/* Whether the operation that was just run has made it time for the others. */
+static bool is_due(struct request *request, const Filemem__Operation *operation)
+{
+        uint64_t now;
+
+        if (operation->body_case == FILEMEM__OPERATION__BODY_INCREF)
+                request->pages += (operation->incref->end - operation->incref->start) >> 12;
+        else if (operation->body_case == FILEMEM__OPERATION__BODY_DECREF)
+                request->pages += (operation->decref->end - operation->decref->start) >> 12;
+        if (request->pages < REQUEST_PAGES || request->index == request->message->n_operations)
+                return false;
+        request->pages = 0;
+        now = clock_now();
+        if (!request->began_at)
+                request->began_at = now;
+        return now - request->began_at > REQUEST_PATIENCE;
+}
+
+/* Goes on in a later turn of the loop. Where there is no memory for that it goes on at once. */
+static bool yield(struct request **request)
+{
+        struct request *parked = park(*request);
+
+        if (!parked)
+                return false;
+        *request = parked;
+        parked->began_at = 0;
+        parked->yielded = true;
+        inbox_post(&parked->session->server->inbox, &parked->item);
+        return true;
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 static const struct rpc *current_rpc(const struct request *request)
@@ -93,24 +180,43 @@ static const struct rpc *current_rpc(const struct request *request)
         return rpc_find(request->message->operations[request->index]);
 }
 
-/* Runs from the operation at request->index on. Returns true at the end, false if one has to wait.
- */
-static bool run_operations(struct request *request)
+/* Begins what another thread has to do. Returns false if there is no memory for waiting for it. */
+static bool begin(
+        struct request **request, const struct rpc *rpc, const Filemem__Operation *operation)
 {
-        while (request->index < request->message->n_operations) {
-                const Filemem__Operation *operation = request->message->operations[request->index];
-                const struct rpc *rpc = current_rpc(request);
+        struct request *parked = park(*request);
+
+        if (!parked)
+                return false;
+        *request = parked;
+        rpc->begin(parked, operation);
+        return true;
+}
+
+/*
+ * Runs from the operation at index on. Returns true at the end, false if it has to wait: then
+ * *request is where it does.
+ */
+static bool run_operations(struct request **request)
+{
+        while ((*request)->index < (*request)->message->n_operations) {
+                const Filemem__Operation *operation =
+                        (*request)->message->operations[(*request)->index];
+                const struct rpc *rpc = current_rpc(*request);
                 Filemem__Result result = FILEMEM__RESULT__INIT;
-                size_t mark = request->arena->used;
+                size_t mark = (*request)->arena->used;
                 int r = OUTCOME_OPERATION_UNKNOWN;
 
                 if (rpc && rpc->begin) {
-                        rpc->begin(request, operation);
-                        return false;
+                        if (begin(request, rpc, operation))
+                                return false;
+                        r = OUTCOME_DAEMON_FULL;
+                } else if (rpc) {
+                        r = rpc->run(*request, operation, &result);
                 }
-                if (rpc)
-                        r = rpc->run(request, operation, &result);
-                keep(request, rpc, &result, r, mark);
+                keep(*request, rpc, &result, r, mark);
+                if (is_due(*request, operation) && yield(request))
+                        return false;
         }
         return true;
 }
@@ -197,6 +303,9 @@ static void start(struct request *request, struct session *session, const Fileme
         request->n_results = 0;
         request->n_failures = 0;
         request->wanted = 0;
+        request->pages = 0;
+        request->began_at = 0;
+        request->yielded = false;
         for (size_t i = 0; i < message->n_operations; i++)
                 request->wanted += !message->operations[i]->no_reply;
         results = arena_alloc(arena, sizeof(*results) * request->wanted);
@@ -208,60 +317,7 @@ static void start(struct request *request, struct session *session, const Fileme
         }
 }
 
-static struct parked *parked_free(struct parked *parked)
-{
-        if (!parked)
-                return NULL;
-        arena_deinit(&parked->results);
-        arena_deinit(&parked->decode);
-        free(parked);
-        return NULL;
-}
-
-/* Decodes the server's input again, into memory of the request's own. Returns 0 or -ENOMEM. */
-static int parked_new(struct session *session, size_t size, struct parked **ret)
-{
-        struct parked *parked = calloc(1, sizeof(*parked));
-        Filemem__ToDaemon *message;
-
-        if (!parked)
-                return -ENOMEM;
-        if (arena_init(&parked->decode, WIRE_ARENA_SIZE) < 0 ||
-                arena_init(&parked->results, SERVER_RESULTS_SIZE) < 0) {
-                parked_free(parked);
-                return -ENOMEM;
-        }
-        /* It was decoded before, into an arena of that size. */
-        check(wire_decode_to_daemon(&parked->decode, session->server->input, size, &message) == 0);
-        start(&parked->request, session, message->request, &parked->results);
-        *ret = parked;
-        return 0;
-}
-
-static bool may_wait(const Filemem__Request *message)
-{
-        for (size_t i = 0; i < message->n_operations; i++) {
-                const struct rpc *rpc = rpc_find(message->operations[i]);
-
-                if (rpc && rpc->begin)
-                        return true;
-        }
-        return false;
-}
-
-static int handle_waiting(struct session *session, const Filemem__Request *message, size_t size)
-{
-        struct parked *parked;
-        int r = parked_new(session, size, &parked);
-
-        if (r < 0)
-                return refuse(session, message->id, OUTCOME_DAEMON_FULL);
-        session->parked = &parked->request;
-        check(!run_operations(&parked->request)); /* may_wait() has seen one that waits */
-        return 0;
-}
-
-int request_handle(struct session *session, const Filemem__Request *message, size_t size)
+int request_handle(struct session *session, const Filemem__Request *message)
 {
         struct server *server = session->server;
         struct request *request = &server->request;
@@ -272,12 +328,9 @@ int request_handle(struct session *session, const Filemem__Request *message, siz
         if (message->n_operations > WIRE_OPERATIONS_MAX)
                 return refuse(session, message->id, OUTCOME_BATCH_TOO_LONG);
         server->statistics.operations += message->n_operations;
-        if (may_wait(message))
-                return handle_waiting(session, message, size);
         arena_reset(&server->results);
         start(request, session, message, &server->results);
-        check(run_operations(request));
-        return answer(request);
+        return run_operations(&request) ? answer(request) : 0;
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
@@ -299,8 +352,10 @@ void request_receive(struct inbox_item *item)
 
         /* Of a session that ended, the rest of the request matters to nobody. */
         if (!session->ended) {
-                finish_operation(request);
-                if (!run_operations(request))
+                if (!request->yielded)
+                        finish_operation(request);
+                request->yielded = false;
+                if (!run_operations(&request))
                         return;
                 r = answer(request);
         }

@@ -37,18 +37,23 @@ struct request {
         struct request_failure failures[WIRE_OPERATIONS_MAX];
         size_t n_failures;
 
-        /* While it is parked: the operation is under way on another thread. */
+        uint64_t pages;    /* of ranges since the clock was looked at */
+        uint64_t began_at; /* clock_now() when that was many for the first time; 0: not yet */
+
+        /* While it is parked: an operation is under way on another thread, or others have a turn.
+         */
         struct pool_job job;
         int job_result;
+        bool yielded;
         struct inbox_item item;
 };
 
 /*
- * Runs a request that was just decoded from the `size` bytes of the server's input, and sends its
- * reply and its events; or parks it in the session. Returns 0, or a negative errno after which the
+ * Runs a request that was just decoded into the server's arena, and sends its reply and its events;
+ * or parks it in the session, with that arena. Returns 0, or a negative errno after which the
  * session has to be ended.
  */
-int request_handle(struct session *session, const Filemem__Request *message, size_t size);
+int request_handle(struct session *session, const Filemem__Request *message);
 
 /* What the inbox receives: a parked request whose operation was done. Goes on with it. */
 void request_receive(struct inbox_item *item);

@@ -54,12 +54,12 @@ int session_send(struct session *session, const Filemem__ToClient *message, int 
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-static int handle_request(struct session *session, const Filemem__Request *request, size_t size)
+static int handle_request(struct session *session, const Filemem__Request *request)
 {
         if (!session->holder)
                 return OUTCOME_HELLO_MISSING;
         session->requests++;
-        return request_handle(session, request, size);
+        return request_handle(session, request);
 }
 
 /* Returns 0, an outcome or a negative errno as channel_receive(): all but 0 and -EAGAIN end it. */
@@ -83,7 +83,7 @@ static int receive_message(struct session *session, size_t *ret_operations)
                                        : greeting_answer(session, message->hello);
         case FILEMEM__TO_DAEMON__BODY_REQUEST:
                 *ret_operations = message->request->n_operations;
-                return handle_request(session, message->request, size);
+                return handle_request(session, message->request);
         default:
                 return OUTCOME_MESSAGE_EMPTY;
         }

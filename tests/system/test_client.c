@@ -46,7 +46,7 @@ static filemem_session *open_session(const char *label)
 
 static void start(void)
 {
-        daemon_start(&the_daemon, "[pool default]\ncapacity = 1G\n");
+        daemon_start(&the_daemon, "[pool default]\ncapacity = 8G\n");
         session = open_session("test");
 }
 
@@ -258,7 +258,7 @@ START_TEST(the_questions_have_answers)
         ck_assert_uint_eq(status.pid, (uint32_t)the_daemon.pid);
         ck_assert_str_ne(status.version, "");
         ck_assert_int_eq(filemem_pool_info(session, &pool), 0);
-        ck_assert_uint_eq(pool.capacity, 1024 * MIB);
+        ck_assert_uint_eq(pool.capacity, 8192 * MIB);
         ck_assert_uint_eq(pool.capacity, filemem_capacity(session));
         ck_assert_uint_eq(pool.sessions, 1);
         ck_assert_int_eq(filemem_total_size(session, &size), 0);

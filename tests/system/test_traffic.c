@@ -4,6 +4,7 @@
 #include "test_daemon.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +257,67 @@ static void allocate_entries(struct raw *raw, size_t count)
         }
 }
 
+/* 256 times thousands of entries would keep the others waiting for the whole of it. */
+START_TEST(batch_of_long_operations_leaves_others_their_turns)
+{
+        struct raw_operation operations[WIRE_OPERATIONS_MAX], ping;
+        const Filemem__Reply *reply;
+        struct daemon daemon;
+        struct raw raw, honest;
+        uint64_t id;
+
+        daemon_start(&daemon, NULL);
+        raw_open(&honest, daemon.socket, "honest");
+        raw_open(&raw, daemon.socket, "long");
+        allocate_entries(&raw, 2 * ENTRIES);
+        for (unsigned i = 0; i < WIRE_OPERATIONS_MAX; i++) {
+                if (i % 2)
+                        raw_decref(&operations[i], 0, 2 * ENTRIES * PAGE);
+                else
+                        raw_incref(&operations[i], 0, 2 * ENTRIES * PAGE);
+        }
+        id = raw_request(&raw, operations, WIRE_OPERATIONS_MAX);
+        raw_ping(&ping);
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(raw_call(&honest, &ping)->status, 0);
+        ck_assert(!raw_is_readable(&raw)); /* it is still at it */
+        reply = raw_receive_reply(&raw, id);
+        ck_assert_uint_eq(reply->n_results, WIRE_OPERATIONS_MAX);
+        for (unsigned i = 0; i < WIRE_OPERATIONS_MAX; i++)
+                ck_assert_int_eq(reply->results[i]->status, 0);
+        raw_close(&raw);
+        raw_close(&honest);
+        daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(session_that_dies_amid_long_operations_lets_go)
+{
+        struct raw_operation operations[WIRE_OPERATIONS_MAX];
+        Filemem__DumpEntry *entries;
+        struct daemon daemon;
+        struct raw raw, honest;
+        size_t count = 1;
+
+        daemon_start(&daemon, NULL);
+        raw_open(&honest, daemon.socket, "honest");
+        raw_open(&raw, daemon.socket, "long");
+        allocate_entries(&raw, 2 * ENTRIES);
+        for (unsigned i = 0; i < WIRE_OPERATIONS_MAX; i++)
+                raw_incref(&operations[i], 0, 2 * ENTRIES * PAGE);
+        raw_request(&raw, operations, WIRE_OPERATIONS_MAX);
+        raw_close(&raw);
+        for (int i = 0; i < 2000 && count; i++) {
+                count = raw_dump_all(&honest, &entries);
+                free(entries);
+                poll(NULL, 0, 5);
+        }
+        ck_assert_uint_eq(count, 0);
+        raw_close(&honest);
+        daemon_stop(&daemon);
+}
+END_TEST
+
 START_TEST(paged_dump_of_thousands_of_entries_is_complete)
 {
         Filemem__DumpEntry *entries;
@@ -434,6 +496,8 @@ void add_traffic_tests(Suite *suite)
         tcase_add_test(tests, replies_come_in_the_order_of_the_requests);
         tcase_add_test(tests, operations_behind_a_parked_one_are_done_after_it);
         tcase_add_test(tests, whole_batch_of_parked_operations_is_done);
+        tcase_add_test(tests, batch_of_long_operations_leaves_others_their_turns);
+        tcase_add_test(tests, session_that_dies_amid_long_operations_lets_go);
         tcase_add_test(tests, paged_dump_of_thousands_of_entries_is_complete);
         tcase_add_test(tests, batch_of_256_dumps_stays_within_a_message);
         tcase_add_test(tests, two_dumps_leave_room_for_the_small_results_behind_them);
