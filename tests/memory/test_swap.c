@@ -414,8 +414,10 @@ START_TEST(half_a_freed_range_leaves_the_other_half_in_swap)
 }
 END_TEST
 
-static Suite *make_suite(int first)
+static int run_tests(void)
 {
+        enum accounting accounting;
+        int first = account_choose(ACCOUNTING_CACHESTAT, &accounting) == -ENOSYS;
         Suite *suite = suite_create("swap");
         TCase *swap = harness_case(suite, "swap", 60);
 
@@ -427,32 +429,16 @@ static Suite *make_suite(int first)
         tcase_add_loop_test(swap, decommitted_swap_is_gone, first, 2);
         tcase_add_loop_test(swap, freed_swap_is_given_back, first, 2);
         tcase_add_loop_test(swap, half_a_freed_range_leaves_the_other_half_in_swap, first, 2);
-        return suite;
+        if (first)
+                printf("no cachestat in this kernel: SEEK_DATA alone is tested\n");
+        return harness_run(suite);
 }
 
 int main(void)
 {
-        struct guardian guardian;
-        enum accounting accounting;
-        bool undone;
-        int code;
-
         if (geteuid() != 0) {
                 printf("a swap device needs root\n");
                 return GUARDIAN_SKIPPED;
         }
-        switch (guardian_start(&guardian, set_up_swap, undo_swap)) {
-        case CHANGE_MADE:
-                break;
-        case CHANGE_IMPOSSIBLE:
-                return GUARDIAN_SKIPPED;
-        default:
-                return EXIT_FAILURE;
-        }
-        code = account_choose(ACCOUNTING_CACHESTAT, &accounting);
-        if (code == -ENOSYS)
-                printf("no cachestat in this kernel: SEEK_DATA alone is tested\n");
-        code = harness_run(make_suite(code == -ENOSYS));
-        undone = guardian_stop(&guardian);
-        return undone ? code : EXIT_FAILURE;
+        return guardian_run(set_up_swap, undo_swap, run_tests);
 }

@@ -14,6 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+struct guardian {
+        pid_t pid;
+        int fd;
+};
+
 /* Until it is told to, or the test program is gone. Its forks have `fd` too, so that says little.
  */
 static void wait_for_the_end(int fd, int program)
@@ -45,8 +50,19 @@ static _Noreturn void guard(int fd, int program, enum change (*set_up)(void), bo
         _exit(undone ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-enum change guardian_start(
-        struct guardian *guardian, enum change (*set_up)(void), bool (*undo)(void))
+/* Has the change undone. Returns whether that worked. */
+static bool stop(struct guardian *guardian)
+{
+        int status = 0;
+
+        shutdown(guardian->fd, SHUT_WR);
+        while (waitpid(guardian->pid, &status, 0) < 0 && errno == EINTR) {
+        }
+        close(guardian->fd);
+        return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+static enum change start(struct guardian *guardian, enum change (*set_up)(void), bool (*undo)(void))
 {
         int program = (int)syscall(SYS_pidfd_open, getpid(), 0), pair[2];
         enum change change;
@@ -67,19 +83,20 @@ enum change guardian_start(
         if (read(guardian->fd, &change, sizeof(change)) != sizeof(change))
                 change = CHANGE_FAILED;
         if (change != CHANGE_MADE)
-                guardian_stop(guardian);
+                stop(guardian);
         return change;
 }
 
-bool guardian_stop(struct guardian *guardian)
+int guardian_run(enum change (*set_up)(void), bool (*undo)(void), int (*tests)(void))
 {
-        int status = 0;
+        struct guardian guardian;
+        enum change change = start(&guardian, set_up, undo);
+        int code;
 
-        shutdown(guardian->fd, SHUT_WR);
-        while (waitpid(guardian->pid, &status, 0) < 0 && errno == EINTR) {
-        }
-        close(guardian->fd);
-        return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+        if (change != CHANGE_MADE)
+                return change == CHANGE_IMPOSSIBLE ? GUARDIAN_SKIPPED : EXIT_FAILURE;
+        code = tests();
+        return stop(&guardian) ? code : EXIT_FAILURE;
 }
 
 int guardian_read(const char *path, char *text, size_t size)
