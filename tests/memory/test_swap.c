@@ -218,7 +218,7 @@ static uint64_t count_resident(unsigned char *base, size_t size)
 static bool page_out(unsigned char *base)
 {
         size_t size = filled[KIND_COUNT - 1].range.end;
-        uint64_t deadline = clock_now() + 20 * NSEC_PER_SEC;
+        uint64_t deadline = clock_now() + 10 * NSEC_PER_SEC;
 
         while (count_resident(base, size)) {
                 if (madvise(base, size, MADV_PAGEOUT) < 0 || clock_now() > deadline)
