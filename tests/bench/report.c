@@ -71,6 +71,16 @@ static double get(struct report_row *row, const char *name)
         return field ? statistics_median(field->values, field->count) : NAN;
 }
 
+/* The least ns_per_op of all repetitions; NAN if there is but one. */
+static double get_best(struct report_row *row)
+{
+        struct report_field *field = find(row, "ns_per_op");
+
+        if (!field || field->count < 2)
+                return NAN;
+        return statistics_minimum(field->values, field->count);
+}
+
 static bool is_common(const char *name)
 {
         for (size_t i = 0; i < COMMON_COUNT; i++)
@@ -106,6 +116,8 @@ static void print_json(const char *scenario, struct report_row *row, FILE *strea
                         fprintf(stream, ", \"%s\": %.*f", name, decimals(get(row, name)),
                                 get(row, name));
         }
+        if (isfinite(get_best(row)))
+                fprintf(stream, ", \"best_ns\": %.*f", decimals(get_best(row)), get_best(row));
         if (row->op_hash) /* as text: many a reader has no integers of 64 bits */
                 fprintf(stream, ", \"op_hash\": \"%" PRIu64 "\"", row->op_hash);
         fputs("}\n", stream);
@@ -137,6 +149,8 @@ static void print_line(const char *scenario, struct report_row *row, FILE *strea
                         fprintf(stream, "  %s=%.*f", name, decimals(get(row, name)),
                                 get(row, name));
         }
+        if (isfinite(get_best(row)))
+                fprintf(stream, "  best_ns=%.*f", decimals(get_best(row)), get_best(row));
         if (row->op_hash)
                 fprintf(stream, "  op_hash=%" PRIu64, row->op_hash);
         fputc('\n', stream);

@@ -23,6 +23,16 @@ double statistics_median(double *values, size_t count)
         return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+double statistics_minimum(const double *values, size_t count)
+{
+        double minimum = values[0];
+
+        for (size_t i = 1; i < count; i++)
+                if (values[i] < minimum)
+                        minimum = values[i];
+        return minimum;
+}
+
 uint32_t statistics_percentile(uint32_t *times, size_t count, unsigned percent)
 {
         qsort(times, count, sizeof(*times), compare_times);

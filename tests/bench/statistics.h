@@ -4,8 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Both sort what they are given. count is not 0. */
+/* They may sort what they are given. count is not 0. */
 double statistics_median(double *values, size_t count);
+double statistics_minimum(const double *values, size_t count);
 
 /* The smallest time that `percent` of all do not exceed. */
 uint32_t statistics_percentile(uint32_t *times, size_t count, unsigned percent);
