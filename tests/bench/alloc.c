@@ -5,6 +5,7 @@
 #include "bench/floor.h"
 #include "bench/stage.h"
 #include "bench/statistics.h"
+#include "bench/stopwatch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,11 +80,12 @@ static int release(struct stage *stage, const struct range *ranges, uint64_t n, 
 /* ---- alloc_seq ---------------------------------------------------------------------------------
  */
 
-static void add(struct report *report, const char *variant, uint64_t n, uint64_t time)
+static void add(struct report *report, const char *variant, uint64_t n, struct stopwatch passed)
 {
         struct report_row *row = report_row(report, variant, n);
 
-        report_add(row, "ns_per_op", (double)time / (double)n);
+        report_add(row, "ns_per_op", (double)passed.time / (double)n);
+        report_add(row, "cpu_ns", (double)passed.cpu / (double)n);
         report_add(row, "floor_ns", floor_lock());
 }
 
@@ -109,23 +111,24 @@ static int alloc_two_holders(struct stage *stage, uint64_t n, struct report *rep
 
 static int alloc_seq(struct stage *stage, struct range *ranges, uint64_t n, struct report *report)
 {
-        uint64_t start = clock_now(), filled, released;
-        double metadata;
+        struct stopwatch start = stopwatch_start(), passed;
+        double metadata, until;
         int r = fill(stage, ranges, n);
 
-        filled = clock_now();
+        passed = stopwatch_read(&start);
         if (r)
                 return r;
+        add(report, "allocate", n, passed);
         metadata = stage_metadata(stage);
-        released = clock_now();
-        r = release(stage, ranges, n, 0, 1);
-        add(report, "allocate", n, filled - start);
         report_add(report_row(report, "allocate", n), "metadata_per_entry", metadata);
-        add(report, "free", n, clock_now() - released);
+        start = stopwatch_start();
+        r = release(stage, ranges, n, 0, 1);
+        passed = stopwatch_read(&start);
         if (r == 0)
                 r = stage_wait_reclaimed(stage);
-        report_add(report_row(report, "free", n), "until_reclaimed_ns",
-                (double)(clock_now() - released) / (double)n);
+        until = (double)(clock_now() - start.time) / (double)n;
+        add(report, "free", n, passed);
+        report_add(report_row(report, "free", n), "until_reclaimed_ns", until);
         return r ? r : alloc_two_holders(stage, n, report);
 }
 

@@ -6,6 +6,7 @@
 #include "bench/sequence.h"
 #include "bench/stage.h"
 #include "bench/statistics.h"
+#include "bench/stopwatch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -92,13 +93,14 @@ static void add_times(struct report_row *row, uint32_t *times, uint32_t count, b
                 report_add(row, "floor_ns", floor_lock());
 }
 
-static int add_step(struct churn *churn, struct report_row *row, uint64_t time)
+static int add_step(struct churn *churn, struct report_row *row, struct stopwatch passed)
 {
         uint64_t replace;
         int r = 0;
 
         row->op_hash = churn->sequence.hash;
-        report_add(row, "ns_per_op", (double)time / churn->sequence.steps);
+        report_add(row, "ns_per_op", (double)passed.time / churn->sequence.steps);
+        report_add(row, "cpu_ns", (double)passed.cpu / churn->sequence.steps);
         if (churn->mapping) {
                 r = floor_replace(&replace);
                 report_add(row, "floor_ns", (double)replace);
@@ -131,11 +133,13 @@ static int churn_report(struct churn *churn, struct report *report)
 {
         const char *const *names = variants[churn->mapping != NULL];
         uint32_t live = churn->sequence.live, steps = churn->sequence.steps;
-        uint64_t start = clock_now();
+        struct stopwatch start = stopwatch_start(), passed;
         int r = churn_steps(churn);
 
+        passed = stopwatch_read(&start);
+
         if (r == 0)
-                r = add_step(churn, report_row(report, names[0], live), clock_now() - start);
+                r = add_step(churn, report_row(report, names[0], live), passed);
         if (r == 0)
                 r = stage_wait_reclaimed(&churn->stage);
         if (r)

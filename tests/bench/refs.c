@@ -2,10 +2,10 @@
 #include "bench/scenario.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "bench/floor.h"
 #include "bench/sequence.h"
 #include "bench/stage.h"
+#include "bench/stopwatch.h"
 
 /* Scenario 4. */
 
@@ -38,20 +38,21 @@ static int drop(struct refs *refs, uint32_t i)
 }
 
 /* An operation is one IncRef or one DecRef. */
-static void add(struct refs *refs, struct report *report, const char *variant, uint64_t time,
-        uint32_t pairs)
+static void add(struct refs *refs, struct report *report, const char *variant,
+        struct stopwatch passed, uint32_t pairs)
 {
         struct report_row *row = report_row(report, variant, refs->sequence.pairs);
 
         row->op_hash = refs->sequence.hash;
-        report_add(row, "ns_per_op", (double)time / pairs / 2);
-        report_add(row, "ns_per_pair", (double)time / pairs);
+        report_add(row, "ns_per_op", (double)passed.time / pairs / 2);
+        report_add(row, "ns_per_pair", (double)passed.time / pairs);
+        report_add(row, "cpu_ns", (double)passed.cpu / pairs / 2);
         report_add(row, "floor_ns", floor_lock());
 }
 
 static int refs_pair(struct refs *refs, struct report *report)
 {
-        uint64_t start = clock_now();
+        struct stopwatch start = stopwatch_start();
         int r = 0;
 
         for (uint32_t i = 0; r == 0 && i < refs->sequence.pairs; i++) {
@@ -59,7 +60,7 @@ static int refs_pair(struct refs *refs, struct report *report)
                 if (r == 0)
                         r = drop(refs, i);
         }
-        add(refs, report, "pair", clock_now() - start, refs->sequence.pairs);
+        add(refs, report, "pair", stopwatch_read(&start), refs->sequence.pairs);
         return r;
 }
 
@@ -69,12 +70,12 @@ static int refs_window(struct refs *refs, struct report *report)
         uint32_t pairs = refs->sequence.pairs;
         uint32_t window = pairs > OUTSTANDING ? OUTSTANDING : pairs / 2;
         struct pool_information information;
-        uint64_t start;
+        struct stopwatch start;
         int r = 0;
 
         for (uint32_t i = 0; r == 0 && i < window; i++)
                 r = take(refs, i);
-        start = clock_now();
+        start = stopwatch_start();
         for (uint32_t i = window; r == 0 && i < pairs; i++) {
                 r = take(refs, i);
                 if (r == 0)
@@ -82,7 +83,7 @@ static int refs_window(struct refs *refs, struct report *report)
         }
         if (r)
                 return r;
-        add(refs, report, "window", clock_now() - start, pairs - window);
+        add(refs, report, "window", stopwatch_read(&start), pairs - window);
         pool_information(refs->stage.pool, &information);
         report_add(report_row(report, "window", pairs), "entries", (double)information.entries);
         for (uint32_t i = pairs - window; r == 0 && i < pairs; i++)
