@@ -14,7 +14,7 @@
 /* Allocations of one page each, in a row: scenarios 1 and 2. */
 
 static const uint64_t sizes_full[] = {10000, 100000, 1000000, 0};
-static const uint64_t sizes_quick[] = {5000, 0};
+static const uint64_t sizes_quick[] = {2000, 0};
 
 /* Allocations that are timed one by one. */
 #define TIMED UINT64_C(1000)

@@ -153,7 +153,7 @@ int reclaim_run(const struct scenario_sizes *sizes, struct report *report)
         uint64_t size = sizes->size    ? sizes->size
                         : sizes->quick ? UINT64_C(64) << 20
                                        : UINT64_C(4) << 30;
-        uint64_t count = sizes->n ? sizes->n : sizes->quick ? 2000 : 100000;
+        uint64_t count = sizes->n ? sizes->n : sizes->quick ? 500 : 100000;
         int r = machine_check_memory(size);
 
         if (r == 0)

@@ -99,7 +99,7 @@ static void refs_free(struct refs *refs)
 int refs_run(const struct scenario_sizes *sizes, struct report *report)
 {
         cleanup_(refs_free) struct refs refs = {.whole = {0}};
-        uint32_t pairs = sizes->n ? (uint32_t)sizes->n : sizes->quick ? 20000 : 500000;
+        uint32_t pairs = sizes->n ? (uint32_t)sizes->n : sizes->quick ? 5000 : 500000;
         int r = refs_sequence_init(&refs.sequence, pairs);
 
         if (r)
