@@ -110,9 +110,10 @@ struct pool_usage {
         uint64_t reclaimable_committed; /* of it */
         uint64_t stray;                 /* committed outside every range, at the last scan */
         uint64_t total;                 /* stored by the kernel for the file, at the last scan */
-        uint64_t swapped;               /* of the total, at the last scan; 0 with ACCOUNTING_SEEK */
-        uint64_t scanned_at;            /* clock_now() of the last scan; 0: never */
-        bool exact;                     /* no entry carries an estimate */
+        uint64_t swapped;    /* of the total, when pages were last counted; 0 with ACCOUNTING_SEEK.
+                              * Going to swap changes nothing else, and so starts no count */
+        uint64_t scanned_at; /* clock_now() of the last scan; 0: never */
+        bool exact;          /* no entry carries an estimate */
 };
 
 /* What is known, without asking the kernel. */

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,15 +213,21 @@ static uint64_t count_resident(unsigned char *base, size_t size)
 }
 
 /*
- * What this process has touched. Again and again: a page that still waits in another core's list of
- * new pages is passed over.
+ * What this process has touched. Again and again, on one core after the other: MADV_PAGEOUT passes
+ * over pages that wait in a core's list of new ones, and moves on those of its own core only.
  */
 static bool page_out(unsigned char *base)
 {
         size_t size = filled[KIND_COUNT - 1].range.end;
         uint64_t deadline = clock_now() + 10 * NSEC_PER_SEC;
+        long cores = sysconf(_SC_NPROCESSORS_CONF);
 
-        while (count_resident(base, size)) {
+        for (long turn = 0; count_resident(base, size); turn++) {
+                cpu_set_t core;
+
+                CPU_ZERO(&core);
+                CPU_SET((size_t)(turn % cores), &core);
+                (void)sched_setaffinity(0, sizeof(core), &core); /* it may be offline: the next */
                 if (madvise(base, size, MADV_PAGEOUT) < 0 || clock_now() > deadline)
                         return false;
         }
