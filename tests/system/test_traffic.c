@@ -238,7 +238,8 @@ END_TEST
 
 /* ---- large answers --------------------------------------------------------------------------- */
 
-#define ENTRIES 5000
+#define ENTRIES      5000
+#define MANY_ENTRIES UINT64_C(10000)
 
 /* Pages of kinds that alternate, so that each is an entry of its own. */
 static void allocate_entries(struct raw *raw, size_t count)
@@ -269,12 +270,12 @@ START_TEST(batch_of_long_operations_leaves_others_their_turns)
         daemon_start(&daemon, NULL);
         raw_open(&honest, daemon.socket, "honest");
         raw_open(&raw, daemon.socket, "long");
-        allocate_entries(&raw, 2 * ENTRIES);
+        allocate_entries(&raw, MANY_ENTRIES);
         for (unsigned i = 0; i < WIRE_OPERATIONS_MAX; i++) {
                 if (i % 2)
-                        raw_decref(&operations[i], 0, 2 * ENTRIES * PAGE);
+                        raw_decref(&operations[i], 0, MANY_ENTRIES * PAGE);
                 else
-                        raw_incref(&operations[i], 0, 2 * ENTRIES * PAGE);
+                        raw_incref(&operations[i], 0, MANY_ENTRIES * PAGE);
         }
         id = raw_request(&raw, operations, WIRE_OPERATIONS_MAX);
         raw_ping(&ping);
@@ -302,9 +303,9 @@ START_TEST(session_that_dies_amid_long_operations_lets_go)
         daemon_start(&daemon, NULL);
         raw_open(&honest, daemon.socket, "honest");
         raw_open(&raw, daemon.socket, "long");
-        allocate_entries(&raw, 2 * ENTRIES);
+        allocate_entries(&raw, MANY_ENTRIES);
         for (unsigned i = 0; i < WIRE_OPERATIONS_MAX; i++)
-                raw_incref(&operations[i], 0, 2 * ENTRIES * PAGE);
+                raw_incref(&operations[i], 0, MANY_ENTRIES * PAGE);
         raw_request(&raw, operations, WIRE_OPERATIONS_MAX);
         raw_close(&raw);
         for (int i = 0; i < 2000 && count; i++) {
