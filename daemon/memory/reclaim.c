@@ -69,6 +69,7 @@ int reclaim_punch(struct pool *pool, struct range range)
                 complain(pool, "writing zeros", r);
                 return r;
         }
+        pool->scrub_page = 0; /* a pass that is under way may be beyond it already */
         LOCK_SCOPE(&pool->lock);
         pool->scrub = true;
         pool->scrub_at = clock_now() + RECLAIM_RETRY_AFTER;

@@ -194,6 +194,28 @@ START_TEST(a_failed_punch_is_tried_again_later_until_it_works)
 }
 END_TEST
 
+START_TEST(a_punch_that_fails_again_is_tried_again)
+{
+        struct range range = take(holder, 8, KIND_ANONYMOUS);
+
+        client_touch(range, 1);
+        punching_fails = true;
+        ck_assert_int_eq(pool_decref(holder, range), 0);
+        for (unsigned i = 0; i < 3; i++) {
+                uint64_t now = clock_now() + RECLAIM_RETRY_AFTER;
+
+                while (reclaim_step(pool, now) == RECLAIM_MORE && punched == i) {
+                }
+                ck_assert_uint_eq(punched, i + 1);
+        }
+        punching_fails = false;
+        while (reclaim_step(pool, clock_now() + RECLAIM_RETRY_AFTER) == RECLAIM_MORE) {
+        }
+        ck_assert_uint_eq(stored(), 0);
+        ck_assert_uint_eq(pool->tree.totals.entries, 0);
+}
+END_TEST
+
 START_TEST(a_decommit_that_fails_says_why)
 {
         struct range range = take(holder, 8, KIND_ANONYMOUS);
@@ -259,6 +281,7 @@ int main(void)
         tcase_add_test(core, neighbours_freed_meanwhile_are_not_taken_for_punched);
         tcase_add_test(core, if_punching_fails_the_pages_are_zero_all_the_same);
         tcase_add_test(core, a_failed_punch_is_tried_again_later_until_it_works);
+        tcase_add_test(core, a_punch_that_fails_again_is_tried_again);
         tcase_add_test(core, a_decommit_that_fails_says_why);
         tcase_add_test(core, stray_pages_are_found_and_punched);
         tcase_add_test(core, stray_pages_above_the_size_are_punched_too);
