@@ -170,6 +170,13 @@ static int check_incref(const struct pool *pool, uint32_t start, uint32_t end)
         return 0;
 }
 
+static bool change_add(struct usage_entry *entry, void *argument)
+{
+        (void)argument;
+        entry->refs++;
+        return true;
+}
+
 int pool_incref(struct holder *holder, struct range range)
 {
         struct pool *pool = holder->pool;
@@ -187,7 +194,7 @@ int pool_incref(struct holder *holder, struct range range)
                 &pool->nodes, usage_tree_need(&pool->tree) +
                                       usage_tree_increase_need(&holder->holdings, start, end));
         if (r == 0) {
-                usage_tree_increase(&pool->tree, start, end);
+                usage_tree_change(&pool->tree, start, end, change_add, NULL);
                 usage_tree_increase(&holder->holdings, start, end);
         }
         usage_nodes_trim(&pool->nodes);

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/private.h"
 
-#include "base/check.h"
-
-#include <errno.h>
-
 /*
  * Bringing the committed counts up to date.
  *

@@ -3,8 +3,6 @@
 
 #include "base/check.h"
 
-#include <errno.h>
-
 /*
  * When scans run, and on which thread; what they do is in scan.c. Askers of one pool that come
  * before its scan begins share it.
