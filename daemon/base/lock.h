@@ -29,6 +29,13 @@ struct lock {
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_deinit(struct lock *lock);
 void lock_take(struct lock *lock);
+
+/*
+ * For threads that work in the background. Who sleeps until a lock is free has to be woken by the
+ * one that drops it, which costs that one a system call; so these look again after a while instead.
+ */
+void lock_take_patiently(struct lock *lock);
+
 void lock_drop(struct lock *lock);
 
 /* "The caller holds it", made executable. Checks with FILEMEM_DEBUG_CHECKS only. */
@@ -63,8 +70,14 @@ static inline void lock_scope_drop(struct lock **lock)
         lock_drop(*lock);
 }
 
-#define LOCK_SCOPE(which)        LOCK_SCOPE_(which, __LINE__)
-#define LOCK_SCOPE_(which, line) LOCK_SCOPE__(which, line)
-#define LOCK_SCOPE__(which, line)                                                                  \
-        __attribute__((cleanup(lock_scope_drop), unused)) struct lock *lock_scope_##line =         \
-                lock_scope_take(which)
+static inline struct lock *lock_scope_take_patiently(struct lock *lock)
+{
+        lock_take_patiently(lock);
+        return lock;
+}
+
+#define LOCK_SCOPE(which)         LOCK_SCOPE_(lock_scope_take(which), __LINE__)
+#define LOCK_SCOPE_PATIENT(which) LOCK_SCOPE_(lock_scope_take_patiently(which), __LINE__)
+#define LOCK_SCOPE_(taken, line)  LOCK_SCOPE__(taken, line)
+#define LOCK_SCOPE__(taken, line)                                                                  \
+        __attribute__((cleanup(lock_scope_drop), unused)) struct lock *lock_scope_##line = taken
