@@ -31,8 +31,8 @@ struct holder;
 
 #define HUGEPAGE_SIZE (UINT64_C(2) << 20)
 #define CHUNK_SIZE    (UINT64_C(16) << 20)
-/* The tree counts pages in 32 bits with room to spare: 8 TiB of 4 KiB pages. */
-#define POOL_PAGES_MAX (UINT64_C(1) << 31)
+/* The tree compares pages as signed numbers of 32 bits: just below 8 TiB of 4 KiB pages. */
+#define POOL_PAGES_MAX ((UINT64_C(1) << 31) - 4096)
 #define POOL_NAME_MAX  64
 
 /* How committed pages are counted. */

@@ -4,35 +4,30 @@
 #include "base/check.h"
 #include "usage/node.h"
 
-static bool mergeable(const struct usage_entry *low, const struct usage_entry *high)
-{
-        return low->end == high->start && low->refs == high->refs &&
-               usage_entry_kind(low) == usage_entry_kind(high);
-}
-
-/* Makes one of two; what was being counted is no longer what it was. */
-static void merge(struct usage_entry *low, const struct usage_entry *high)
-{
-        low->end = high->end;
-        low->committed += high->committed;
-        low->tags = (uint8_t)((low->tags | high->tags) & ~USAGE_SCANNING);
-}
+/*
+ * Changing what a range is, leaf by leaf. change_leaf() is made anew for each kind of change, so
+ * that those that every request makes are loops without a call in them.
+ */
+#define INLINE static inline __attribute__((always_inline))
 
 /* The part of an entry in [start, end): parts that cover it have its committed pages in sum. */
-static struct usage_entry cut(const struct usage_entry *entry, uint32_t start, uint32_t end)
+INLINE struct usage_entry cut(const struct usage_entry *entry, uint32_t start, uint32_t end)
 {
         uint64_t pages = entry->end - entry->start, committed = entry->committed;
         struct usage_entry part = *entry;
 
-        if (start == entry->start && end == entry->end)
-                return part;
         part.start = start;
         part.end = end;
+        part.tags &= (uint8_t)~USAGE_SCANNING;
+        if (!committed)
+                return part;
+        if (committed == pages) {
+                part.committed = end - start;
+                return part;
+        }
         part.committed = (uint32_t)(committed * (end - entry->start) / pages -
                                     committed * (start - entry->start) / pages);
-        part.tags &= (uint8_t)~USAGE_SCANNING;
-        if (committed && committed != pages)
-                part.tags |= USAGE_ESTIMATED;
+        part.tags |= USAGE_ESTIMATED;
         return part;
 }
 
@@ -40,183 +35,255 @@ static struct usage_entry cut(const struct usage_entry *entry, uint32_t start, u
 struct replacement {
         struct usage_entry entries[NODE_LEAF_MAX + 2];
         unsigned count;
+        bool gaps; /* some were removed */
 };
 
-static void replacement_add(struct replacement *out, const struct usage_entry *entry)
+INLINE void replacement_add(struct replacement *out, const struct usage_entry *entry)
 {
-        if (out->count && mergeable(&out->entries[out->count - 1], entry))
-                merge(&out->entries[out->count - 1], entry);
+        if (out->count && entry_mergeable(&out->entries[out->count - 1], entry))
+                entry_merge(&out->entries[out->count - 1], entry);
         else
                 out->entries[out->count++] = *entry;
 }
 
-static bool path_previous_leaf(const struct usage_tree *tree, struct usage_path *path)
+/* The part of the entry that is to be changed, all of which lies in the range. */
+INLINE void change_part(struct usage_tree *tree, struct usage_entry *part, usage_change_fn *change,
+        void *argument, struct replacement *out)
 {
-        unsigned level = 1;
+        struct usage_entry before = *part;
 
-        while (level <= tree->height && !path->index[level])
-                level++;
-        if (level > tree->height)
-                return false;
-        path->index[level]--;
-        for (; level; level--) {
-                struct node *child = node_inner(path->node[level])->child[path->index[level]];
-
-                path->node[level - 1] = child;
-                path->index[level - 1] = child->count - 1u;
+        totals_remove(&tree->totals, &before);
+        if (!change(part, argument)) {
+                out->gaps = true;
+                return;
         }
-        return true;
+        check(part->start == before.start && part->end == before.end &&
+                part->committed <= part->end - part->start);
+        part->tags &= (uint8_t)~USAGE_FREED;
+        if (!part->refs)
+                part->tags |= USAGE_FREED;
+        totals_add(&tree->totals, part);
+        replacement_add(out, part);
 }
 
-/* Merges the entries that meet at `page`, if they may be, wherever in the tree they lie. */
-static void merge_at(struct usage_tree *tree, uint32_t page)
-{
-        struct usage_path path, before;
-        struct usage_entry low, high;
-
-        if (!tree->root || page >= tree->summary.end || page <= tree->summary.start)
-                return;
-        path_seek(tree, page, &path);
-        high = leaf_get(node_leaf(path.node[0]), path.index[0]);
-        before = path;
-        if (path.index[0])
-                before.index[0]--;
-        else if (!path_previous_leaf(tree, &before))
-                return;
-        low = leaf_get(node_leaf(before.node[0]), before.index[0]);
-        if (!mergeable(&low, &high))
-                return;
-        merge(&low, &high);
-        if (path.index[0]) {
-                tree_splice(tree, &path, before.index[0], 2, &low, 1);
-                return;
-        }
-        tree_splice(tree, &path, 0, 1, NULL, 0);
-        path_seek(tree, low.start, &before);
-        tree_splice(tree, &before, before.index[0], 1, &low, 1);
-}
-
-static void plant(struct usage_tree *tree, const struct usage_entry *entry)
-{
-        struct usage_path path = {0};
-
-        tree->root = node_new(tree->nodes, 0);
-        tree->height = 0;
-        path.node[0] = tree->root;
-        tree_splice(tree, &path, 0, 0, entry, 1);
-}
-
-void usage_tree_insert(struct usage_tree *tree, const struct usage_entry *added)
-{
-        struct usage_entry entry = *added, neighbour;
-        struct usage_path path;
-        struct leaf *leaf;
-        unsigned index, remove = 0;
-        bool at_edge;
-
-        check(entry.start < entry.end && entry.end <= tree->capacity);
-        if (!tree->root) {
-                plant(tree, &entry);
-                return;
-        }
-        path_seek(tree, entry.start, &path);
-        leaf = node_leaf(path.node[0]);
-        index = path.index[0];
-        at_edge = !index && path.end_before == entry.start && entry.start;
-        if (index < leaf->node.count) {
-                neighbour = leaf_get(leaf, index);
-                check(neighbour.start >= entry.end);
-                if (mergeable(&entry, &neighbour)) {
-                        merge(&entry, &neighbour);
-                        remove++;
-                }
-        }
-        if (index) {
-                neighbour = leaf_get(leaf, index - 1);
-                if (mergeable(&neighbour, &entry)) {
-                        merge(&neighbour, &entry);
-                        entry = neighbour;
-                        index--;
-                        remove++;
-                }
-        }
-        tree_splice(tree, &path, index, remove, &entry, 1);
-        if (at_edge)
-                merge_at(tree, added->start);
-}
-
-static void apply(const struct usage_entry *entry, uint32_t start, uint32_t end,
-        usage_change_fn *change, void *argument, struct replacement *out)
+INLINE void change_entry(struct usage_tree *tree, struct usage_entry *entry, uint32_t start,
+        uint32_t end, usage_change_fn *change, void *argument, struct replacement *out)
 {
         uint32_t low = start > entry->start ? start : entry->start;
         uint32_t high = end < entry->end ? end : entry->end;
         struct usage_entry part;
 
+        if (low == entry->start && high == entry->end) {
+                change_part(tree, entry, change, argument, out);
+                return;
+        }
         if (entry->start < low) {
                 part = cut(entry, entry->start, low);
                 replacement_add(out, &part);
         }
         part = cut(entry, low, high);
-        if (change(&part, argument)) {
-                check(part.start == low && part.end == high && part.committed <= high - low);
-                part.tags &= (uint8_t)~USAGE_FREED;
-                if (!part.refs)
-                        part.tags |= USAGE_FREED;
-                replacement_add(out, &part);
-        }
+        change_part(tree, &part, change, argument, out);
         if (high < entry->end) {
                 part = cut(entry, high, entry->end);
                 replacement_add(out, &part);
         }
 }
 
-/* What usage_tree_change() does in the leaf that holds `start`. Returns where it got to. */
-static uint32_t change_leaf(struct usage_tree *tree, uint32_t start, uint32_t end,
-        usage_change_fn *change, void *argument)
+/* Takes in the entries beside the run [*first, *last) of the leaf that now merge with it. */
+INLINE void take_in_neighbours(
+        const struct leaf *leaf, unsigned *first, unsigned *last, struct replacement *out)
 {
-        struct replacement out;
-        struct usage_path path;
-        struct usage_entry entry;
-        struct leaf *leaf;
-        unsigned i, first;
-        uint32_t reached, edge_before = UINT32_MAX, edge_after = UINT32_MAX;
+        struct usage_entry neighbour;
 
-        out.count = 0;
-        path_seek(tree, start, &path);
-        leaf = node_leaf(path.node[0]);
-        i = first = path.index[0];
-        if (leaf->start[i] >= end)
+        if (!out->count)
+                return;
+        if (*first) {
+                neighbour = leaf_get(leaf, *first - 1);
+                if (entry_mergeable(&neighbour, &out->entries[0])) {
+                        entry_merge(&neighbour, &out->entries[0]);
+                        out->entries[0] = neighbour;
+                        --*first;
+                }
+        }
+        if (*last < leaf->node.count) {
+                neighbour = leaf_get(leaf, *last);
+                if (entry_mergeable(&out->entries[out->count - 1], &neighbour)) {
+                        entry_merge(&out->entries[out->count - 1], &neighbour);
+                        ++*last;
+                }
+        }
+}
+
+/* Changes what of [start, end) is in the leaf of the path, which leads to `start`. Returns where it
+ * got to. */
+INLINE uint32_t change_leaf(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, usage_change_fn *change, void *argument)
+{
+        const struct leaf *leaf = node_leaf(path->node[0]);
+        unsigned first = path->index[0], i = first;
+        uint32_t reached, low, high = UINT32_MAX;
+        struct replacement out;
+        bool at_low_edge, at_high_edge;
+
+        if (leaf->start[first] >= end)
                 return end;
-        if (!first && path.end_before == leaf->start[0])
-                edge_before = leaf->start[0];
-        if (first) {
-                entry = leaf_get(leaf, --first);
-                replacement_add(&out, &entry);
-        }
-        for (; i < leaf->node.count && leaf->start[i] < end; i++) {
-                entry = leaf_get(leaf, i);
-                apply(&entry, start, end, change, argument, &out);
-        }
-        reached = leaf->end[i - 1];
-        if (i < leaf->node.count) {
-                entry = leaf_get(leaf, i++);
-                replacement_add(&out, &entry);
-                reached = end;
-        } else if (path.start_after == reached) {
-                edge_after = reached;
-        }
-        tree_splice(tree, &path, first, i - first, out.entries, out.count);
-        if (edge_before != UINT32_MAX)
-                merge_at(tree, edge_before);
-        if (edge_after != UINT32_MAX && edge_after >= end)
-                merge_at(tree, edge_after);
+        out.count = 0;
+        out.gaps = false;
+        low = leaf->start[first];
+        do {
+                struct usage_entry entry = leaf_get(leaf, i);
+
+                change_entry(tree, &entry, start, end, change, argument, &out);
+        } while (++i < leaf->node.count && leaf->start[i] < end);
+        reached = i < leaf->node.count ? end : leaf->end[i - 1];
+        at_low_edge = !first && path_end_before(tree, path) == low;
+        at_high_edge = i == leaf->node.count && path_start_after(tree, path) == reached;
+        if (at_high_edge)
+                high = reached;
+        take_in_neighbours(leaf, &first, &i, &out);
+        tree_splice(tree, path, first, i - first, out.entries, out.count, out.gaps);
+        if (at_low_edge)
+                tree_merge_at(tree, low);
+        if (at_high_edge && high >= end)
+                tree_merge_at(tree, high);
         return reached;
+}
+
+INLINE void change_range(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, usage_change_fn *change, void *argument)
+{
+        struct usage_path own;
+
+        check(start < end && end <= tree->capacity);
+        while (start < end && tree->root && start < tree->summary.end) {
+                if (!path) {
+                        path = &own;
+                        path_seek(tree, start, path);
+                }
+                start = change_leaf(tree, path, start, end, change, argument);
+                path = NULL;
+        }
 }
 
 void usage_tree_change(struct usage_tree *tree, uint32_t start, uint32_t end,
         usage_change_fn *change, void *argument)
 {
-        check(start < end && end <= tree->capacity);
-        while (start < end && tree->root && start < tree->summary.end)
-                start = change_leaf(tree, start, end, change, argument);
+        change_range(tree, NULL, start, end, change, argument);
+}
+
+/* ---- the changes that requests make ---------------------------------------------------------- */
+
+INLINE bool incref(struct usage_entry *entry, void *argument)
+{
+        (void)argument;
+        check(entry->refs < UINT32_MAX);
+        entry->refs++;
+        return true;
+}
+
+/* The path to `start`, which the caller of the tree may have had no reason to look for. */
+INLINE struct usage_path *locate(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, struct usage_path *own)
+{
+        uint32_t most;
+
+        if (path)
+                return path;
+        check(usage_tree_locate(tree, start, end, own, &most));
+        return own;
+}
+
+void usage_tree_incref(
+        struct usage_tree *tree, struct usage_path *path, uint32_t start, uint32_t end)
+{
+        struct usage_path own;
+
+        path = locate(tree, path, start, end, &own);
+        if (!tree_adjust(tree, path, start, end, 1))
+                change_range(tree, path, start, end, incref, NULL);
+}
+
+INLINE bool decrease(struct usage_entry *entry, void *argument)
+{
+        uint32_t refs = *(uint32_t *)argument;
+
+        check(entry->refs >= refs);
+        entry->refs -= refs;
+        return entry->refs > 0;
+}
+
+INLINE bool decref(struct usage_entry *entry, void *argument)
+{
+        if (!decrease(entry, argument))
+                entry->tags &= (uint8_t)~USAGE_KIND_MASK;
+        return true;
+}
+
+void usage_tree_decref(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, uint32_t refs)
+{
+        struct usage_path own;
+
+        path = locate(tree, path, start, end, &own);
+        if (!tree_adjust(tree, path, start, end, -(int64_t)refs))
+                change_range(tree, path, start, end, decref, &refs);
+}
+
+void usage_tree_decrease(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, uint32_t refs)
+{
+        struct usage_path own;
+
+        path = locate(tree, path, start, end, &own);
+        /* What would be freed is removed here: not by the short way. */
+        if (node_leaf(path->node[0])->refs[path->index[0]] == refs ||
+                !tree_adjust(tree, path, start, end, -(int64_t)refs))
+                change_range(tree, path, start, end, decrease, &refs);
+}
+
+INLINE bool reclaim(struct usage_entry *entry, void *argument)
+{
+        (void)argument;
+        check(!entry->refs);
+        return false;
+}
+
+/*
+ * The short way, for an entry between two others of a leaf that keeps enough: the gap that it
+ * leaves is longer than those beside it were. Returns false, with nothing changed, if it is none.
+ */
+static bool remove_short(
+        struct usage_tree *tree, const struct usage_path *path, uint32_t start, uint32_t end)
+{
+        struct leaf *leaf = node_leaf(path->node[0]);
+        unsigned i = path->index[0];
+        struct usage_summary summary = summary_known(tree, path, 0);
+        struct usage_entry entry;
+        uint32_t gap;
+
+        if (!i || i + 1u >= leaf->node.count || leaf->start[i] != start || leaf->end[i] != end)
+                return false;
+        gap = leaf->start[i + 1] - leaf->end[i - 1];
+        if (gap >= tree->alignment ||
+                (tree->height && leaf->node.count == node_minimum(tree->nodes, 0)))
+                return false;
+        entry = leaf_get(leaf, i);
+        check(!entry.refs);
+        totals_remove(&tree->totals, &entry);
+        tree->totals.entries--;
+        leaf_shift(leaf, i + 1, i);
+        if (gap > summary.gap)
+                summary.gap = gap;
+        summary.tags = leaf_tags(leaf);
+        summary_set(tree, path, 0, summary);
+        return true;
+}
+
+void usage_tree_remove_freed(struct usage_tree *tree, uint32_t start, uint32_t end)
+{
+        struct usage_path path;
+
+        path_seek(tree, start, &path);
+        if (!remove_short(tree, &path, start, end))
+                change_range(tree, &path, start, end, reclaim, NULL);
 }

@@ -31,7 +31,11 @@ size_t usage_tree_increase_need(const struct usage_tree *tree, uint32_t start, u
         size_t half = tree->nodes->leaf_max / 2u, entries = 0, leaves, splits;
         struct usage_cursor cursor;
         struct usage_entry entry;
+        struct usage_path path;
+        uint32_t most;
 
+        if (usage_tree_locate(tree, start, end, &path, &most))
+                return usage_tree_need(tree);
         usage_cursor_init(&cursor, tree, start);
         while (usage_cursor_next(&cursor, &entry) && entry.start < end)
                 entries++;
@@ -57,9 +61,14 @@ static bool add_reference(struct usage_entry *entry, void *argument)
 
 void usage_tree_increase(struct usage_tree *tree, uint32_t start, uint32_t end)
 {
+        struct usage_path path;
         struct usage_entry gap;
-        uint32_t page = start;
+        uint32_t page = start, most;
 
+        if (usage_tree_locate(tree, start, end, &path, &most)) {
+                usage_tree_incref(tree, &path, start, end);
+                return;
+        }
         usage_tree_change(tree, start, end, add_reference, NULL);
         while (next_gap(tree, &page, end, &gap))
                 usage_tree_insert(tree, &gap);

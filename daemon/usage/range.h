@@ -25,7 +25,8 @@ enum kind {
 
 /*
  * Whether a range may be spoken of at all in a pool of that capacity (bytes). Never overflows,
- * whatever the numbers. Returns 0, OUTCOME_RANGE_EMPTY, _UNALIGNED or _BEYOND.
+ * whatever the numbers. page_size: a power of two. Returns 0, OUTCOME_RANGE_EMPTY, _UNALIGNED or
+ * _BEYOND.
  */
 int range_check(struct range range, uint64_t capacity, uint64_t page_size);
 

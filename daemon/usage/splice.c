@@ -3,26 +3,6 @@
 
 #include "base/check.h"
 
-static void count_entry(struct usage_totals *totals, const struct usage_entry *entry, bool add)
-{
-        uint64_t pages = entry->end - entry->start;
-        uint64_t committed = entry->committed;
-        enum kind kind = usage_entry_kind(entry);
-
-        if (!add) {
-                pages = -pages; /* sums are modulo 2^64 on the way, and right at the end */
-                committed = -committed;
-        }
-        totals->entries += add ? 1 : (uint64_t)-1;
-        if (entry->tags & USAGE_FREED) {
-                totals->freed += pages;
-                totals->freed_committed += committed;
-        } else {
-                totals->pages[kind] += pages;
-                totals->committed[kind] += committed;
-        }
-}
-
 /* The root became empty, or has one child left. */
 static void shrink_root(struct usage_tree *tree)
 {
@@ -104,9 +84,9 @@ static void add_sibling(
                        ? parent->count - 1u
                        : (parent->count + 1u) / 2;
         other = node_new(tree->nodes, parent->level);
-        other->count = (uint16_t)(parent->count - keep);
+        node_set_count(other, parent->count - keep);
         node_move(other, 0, parent, keep, other->count);
-        parent->count = (uint16_t)keep;
+        node_set_count(parent, keep);
         if (at <= keep)
                 insert_child(node_inner(parent), at, right, &summary);
         else
@@ -117,7 +97,7 @@ static void add_sibling(
 static void remove_child(struct inner *inner, unsigned i)
 {
         node_move(&inner->node, i, &inner->node, i + 1, inner->node.count - i - 1u);
-        inner->node.count--;
+        node_set_count(&inner->node, inner->node.count - 1u);
 }
 
 /* Evens out two nodes that lie side by side. */
@@ -130,14 +110,14 @@ static void share(struct node *left, struct node *right)
                 shift = left->count - want;
                 node_move(right, shift, right, 0, right->count);
                 node_move(right, 0, left, want, shift);
-                right->count = (uint16_t)(right->count + shift);
+                node_set_count(right, right->count + shift);
         } else {
                 shift = want - left->count;
                 node_move(left, left->count, right, 0, shift);
-                right->count = (uint16_t)(right->count - shift);
-                node_move(right, 0, right, shift, right->count);
+                node_move(right, 0, right, shift, right->count - shift);
+                node_set_count(right, right->count - shift);
         }
-        left->count = (uint16_t)want;
+        node_set_count(left, want);
 }
 
 /* node[level] of the path has fewer than the minimum: joins it with a neighbour, or takes from it.
@@ -167,7 +147,7 @@ static void refill(struct usage_tree *tree, struct usage_path *path, unsigned le
                 inner_set(parent, i + 1, right, &summary);
         } else {
                 node_move(left, left->count, right, 0, right->count);
-                left->count = (uint16_t)(left->count + right->count);
+                node_set_count(left, left->count + right->count);
                 node_free(tree->nodes, right);
                 remove_child(parent, i + 1);
         }
@@ -189,6 +169,14 @@ static void splice_split(struct usage_tree *tree, struct usage_path *path, unsig
         bool append = index + remove == before && is_rightmost(tree, path, 0);
         struct node *right = node_new(tree->nodes, 0);
 
+        if (append && !remove && before == tree->nodes->leaf_max) {
+                /* As with every allocation that goes upwards: nothing to be dealt out. */
+                for (unsigned i = 0; i < count; i++)
+                        leaf_set(node_leaf(right), i, &entries[i]);
+                node_set_count(right, count);
+                add_sibling(tree, path, 0, right);
+                return;
+        }
         for (unsigned i = 0; i < index; i++)
                 all[total++] = leaf_get(leaf, i);
         for (unsigned i = 0; i < count; i++)
@@ -201,38 +189,31 @@ static void splice_split(struct usage_tree *tree, struct usage_path *path, unsig
                 leaf_set(leaf, i, &all[i]);
         for (unsigned i = keep; i < total; i++)
                 leaf_set(node_leaf(right), i - keep, &all[i]);
-        leaf->node.count = (uint16_t)keep;
-        right->count = (uint16_t)(total - keep);
+        node_set_count(&leaf->node, keep);
+        node_set_count(right, total - keep);
         add_sibling(tree, path, 0, right);
 }
 
 void tree_splice(struct usage_tree *tree, struct usage_path *path, unsigned index, unsigned remove,
-        const struct usage_entry *entries, unsigned count)
+        const struct usage_entry *entries, unsigned count, bool gaps)
 {
         struct leaf *leaf = node_leaf(path->node[0]);
         unsigned after = leaf->node.count - remove + count;
 
-        for (unsigned i = index; i < index + remove; i++) {
-                struct usage_entry entry = leaf_get(leaf, i);
-
-                count_entry(&tree->totals, &entry, false);
-        }
-        for (unsigned i = 0; i < count; i++)
-                count_entry(&tree->totals, &entries[i], true);
-
+        tree->totals.entries += (uint64_t)count - remove;
         if (after > tree->nodes->leaf_max) {
                 splice_split(tree, path, index, remove, entries, count);
                 return;
         }
         if (remove != count)
-                node_move(&leaf->node, index + count, &leaf->node, index + remove,
-                        leaf->node.count - index - remove);
+                leaf_shift(leaf, index + remove, index + count);
         for (unsigned i = 0; i < count; i++)
                 leaf_set(leaf, index + i, &entries[i]);
-        leaf->node.count = (uint16_t)after;
         /* Only what loses entries is refilled: the last leaf may be growing from one. */
         if (count < remove && after < node_minimum(tree->nodes, 0) && (tree->height || !after))
                 refill(tree, path, 0);
-        else
+        else if (gaps)
                 summary_propagate(tree, path, 0);
+        else
+                summary_set_tags(tree, path, leaf_tags(leaf));
 }

@@ -4,10 +4,13 @@
 #include "base/check.h"
 #include "usage/node.h"
 
+#include <string.h>
+
 void usage_tree_init(
         struct usage_tree *tree, struct usage_nodes *nodes, uint32_t capacity, uint32_t alignment)
 {
-        check(capacity && capacity <= UINT32_C(1) << 31 && alignment);
+        check(capacity && capacity < NODE_PAD_END);
+        check(alignment && !(alignment & (alignment - 1)));
         *tree = (struct usage_tree){.nodes = nodes, .capacity = capacity, .alignment = alignment};
 }
 
@@ -35,40 +38,38 @@ size_t usage_tree_need(const struct usage_tree *tree)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-/* How many of the ends are at or below the page: ascending, so it is the place of the first above.
- */
-static inline unsigned count_below(const uint32_t *ends, unsigned count, uint32_t page)
-{
-        unsigned below = 0;
-
-        for (unsigned i = 0; i < count; i++)
-                below += ends[i] <= page;
-        return below;
-}
-
 void path_seek(const struct usage_tree *tree, uint32_t page, struct usage_path *path)
 {
         struct node *node = tree->root;
-        unsigned level = tree->height;
 
-        path->end_before = 0;
-        path->start_after = UINT32_MAX;
-        for (; level; level--) {
+        for (unsigned level = tree->height; level; level--) {
                 struct inner *inner = node_inner(node);
-                unsigned i = count_below(inner->end, node->count, page);
+                unsigned i = inner_search(inner, page);
 
                 if (i == node->count)
                         i--;
-                if (i)
-                        path->end_before = inner->end[i - 1];
-                if (i + 1 < node->count)
-                        path->start_after = inner->start[i + 1];
                 path->node[level] = node;
                 path->index[level] = i;
                 node = inner->child[i];
         }
         path->node[0] = node;
-        path->index[0] = count_below(node_leaf(node)->end, node->count, page);
+        path->index[0] = leaf_search(node_leaf(node), page);
+}
+
+uint32_t path_end_before(const struct usage_tree *tree, const struct usage_path *path)
+{
+        for (unsigned level = 1; level <= tree->height; level++)
+                if (path->index[level])
+                        return node_inner(path->node[level])->end[path->index[level] - 1];
+        return 0;
+}
+
+uint32_t path_start_after(const struct usage_tree *tree, const struct usage_path *path)
+{
+        for (unsigned level = 1; level <= tree->height; level++)
+                if (path->index[level] + 1 < path->node[level]->count)
+                        return node_inner(path->node[level])->start[path->index[level] + 1];
+        return UINT32_MAX;
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
@@ -84,31 +85,101 @@ bool usage_tree_find(const struct usage_tree *tree, uint32_t page, struct usage_
         return true;
 }
 
-static bool find_tagged(struct node *node, uint32_t page, uint8_t tags, struct usage_entry *ret)
+/* The rest of what usage_tree_locate() looks at, where it goes on into other leaves. */
+static bool locate_beyond(
+        const struct usage_tree *tree, uint32_t start, uint32_t end, uint32_t *most)
 {
-        const uint32_t *ends = node->level ? node_inner(node)->end : node_leaf(node)->end;
+        struct usage_cursor cursor;
+        struct usage_entry entry;
 
-        for (unsigned i = count_below(ends, node->count, page); i < node->count; i++) {
-                if (node->level) {
-                        struct inner *inner = node_inner(node);
+        usage_cursor_init(&cursor, tree, start);
+        while (start < end) {
+                if (!usage_cursor_next(&cursor, &entry) || entry.start > start || !entry.refs)
+                        return false;
+                if (entry.refs > *most)
+                        *most = entry.refs;
+                start = entry.end;
+        }
+        return true;
+}
 
-                        /* In vain at most once a level: where the tagged one lies before the page.
-                         */
-                        if ((inner->tags[i] & tags) &&
-                                find_tagged(inner->child[i], page, tags, ret))
-                                return true;
-                } else if (node_leaf(node)->tags[i] & tags) {
-                        *ret = leaf_get(node_leaf(node), i);
+bool usage_tree_locate(const struct usage_tree *tree, uint32_t start, uint32_t end,
+        struct usage_path *ret, uint32_t *ret_most)
+{
+        const struct leaf *leaf;
+
+        *ret_most = 0;
+        if (!tree->root || start >= tree->summary.end)
+                return false;
+        path_seek(tree, start, ret);
+        leaf = node_leaf(ret->node[0]);
+        for (unsigned i = ret->index[0]; i < leaf->node.count; i++) {
+                if (leaf->start[i] > start || !leaf->refs[i])
+                        return false;
+                if (leaf->refs[i] > *ret_most)
+                        *ret_most = leaf->refs[i];
+                start = leaf->end[i];
+                if (start >= end) {
+                        ret->run = i + 1 - ret->index[0];
                         return true;
                 }
         }
-        return false;
+        ret->run = 0;
+        return locate_beyond(tree, start, end, ret_most);
+}
+
+/* The first place from i on with any of the tags; the count of places if there is none. */
+static unsigned first_tagged(const uint8_t *column, unsigned i, unsigned count, uint8_t tags)
+{
+        for (; i + 8 <= count; i += 8) {
+                uint64_t eight;
+
+                memcpy(&eight, column + i, sizeof(eight));
+                if (eight & (tags * UINT64_C(0x0101010101010101)))
+                        break;
+        }
+        while (i < count && !(column[i] & tags))
+                i++;
+        return i;
+}
+
+struct collection {
+        struct usage_entry *entries;
+        size_t count, max;
+};
+
+static void collect(struct node *node, uint32_t page, uint8_t tags, struct collection *collection)
+{
+        struct leaf *leaf = node_leaf(node);
+        struct inner *inner = node_inner(node);
+        unsigned count = node->count;
+        unsigned i = node->level ? inner_search(inner, page) : leaf_search(leaf, page);
+        const uint8_t *column = node->level ? inner->tags : leaf->tags;
+
+        for (i = first_tagged(column, i, count, tags);
+                i < count && collection->count < collection->max;
+                i = first_tagged(column, i + 1, count, tags)) {
+                if (node->level)
+                        collect(inner->child[i], page, tags, collection);
+                else
+                        collection->entries[collection->count++] = leaf_get(leaf, i);
+        }
+}
+
+size_t usage_tree_collect_tagged(const struct usage_tree *tree, uint32_t page, uint8_t tags,
+        struct usage_entry *entries, size_t max)
+{
+        struct collection collection = {.entries = entries, .max = max};
+
+        if (tree->root)
+                collect(tree->root, page, tags, &collection);
+        return collection.count;
 }
 
 bool usage_tree_find_tagged(
         const struct usage_tree *tree, uint32_t page, uint8_t tags, struct usage_entry *ret)
 {
-        return tree->root && find_tagged(tree->root, page, tags, ret);
+        return usage_tree_collect_tagged(tree, page, tags, ret, 1);
 }
 
 void usage_cursor_init(struct usage_cursor *cursor, const struct usage_tree *tree, uint32_t page)
@@ -144,68 +215,4 @@ bool usage_cursor_next(struct usage_cursor *cursor, struct usage_entry *ret)
         *ret = leaf_get(node_leaf(cursor->path.node[0]), cursor->path.index[0]);
         step(cursor);
         return true;
-}
-
-/* ---- gaps ------------------------------------------------------------------------------------ */
-
-/* Whether [start, end) has room for length pages from where they may begin. */
-static bool gap_fits(uint32_t start, uint32_t end, uint32_t length, uint32_t alignment)
-{
-        return alignment == 1 ? end - start >= length
-                              : gap_aligned(start, end, alignment) >= length;
-}
-
-static uint32_t find_in_leaf(const struct leaf *leaf, uint32_t length, uint32_t alignment)
-{
-        unsigned i = 0;
-
-        while (!gap_fits(leaf->end[i], leaf->start[i + 1], length, alignment)) {
-                i++;
-                check(i + 1 < leaf->node.count);
-        }
-        return page_round_up(leaf->end[i], alignment);
-}
-
-/* The lowest gap between the entries of the tree; its summary says that there is one. */
-static uint32_t find_between(const struct usage_tree *tree, uint32_t length, uint32_t alignment)
-{
-        const struct node *node = tree->root;
-
-        while (node->level) {
-                const struct inner *inner = (const struct inner *)node;
-                const uint32_t *gaps = alignment == 1 ? inner->gap : inner->aligned_gap;
-                unsigned i = 0;
-
-                for (; gaps[i] < length; i++) {
-                        check(i + 1 < node->count);
-                        if (gap_fits(inner->end[i], inner->start[i + 1], length, alignment))
-                                return page_round_up(inner->end[i], alignment);
-                }
-                node = inner->child[i];
-        }
-        return find_in_leaf((const struct leaf *)node, length, alignment);
-}
-
-bool usage_tree_find_gap(
-        const struct usage_tree *tree, uint32_t length, bool aligned, uint32_t *ret)
-{
-        uint32_t alignment = aligned ? tree->alignment : 1;
-        uint32_t longest;
-
-        check(length && (!aligned || length >= tree->alignment));
-        if (!tree->root) {
-                *ret = 0;
-                return length <= tree->capacity;
-        }
-        if (tree->summary.start >= length) {
-                *ret = 0;
-                return true;
-        }
-        longest = aligned ? tree->summary.aligned_gap : tree->summary.gap;
-        if (longest >= length) {
-                *ret = find_between(tree, length, alignment);
-                return true;
-        }
-        *ret = page_round_up(tree->summary.end, alignment);
-        return gap_fits(tree->summary.end, tree->capacity, length, alignment);
 }

@@ -78,7 +78,7 @@ struct usage_nodes {
 
 void usage_nodes_init(struct usage_nodes *nodes);
 
-/* The same with tiny nodes, for tests: 4 <= leaf_max <= 59, 4 <= inner_max <= 40. */
+/* The same with tiny nodes, for tests: 4 <= leaf_max <= 60, 4 <= inner_max <= 40. */
 void usage_nodes_init_small(struct usage_nodes *nodes, unsigned leaf_max, unsigned inner_max);
 
 /* All trees must be empty. */
@@ -123,7 +123,7 @@ struct usage_tree {
         struct usage_totals totals;
 };
 
-/* capacity, alignment: pages. Takes no memory. */
+/* capacity, alignment: pages, the latter a power of two. Takes no memory. */
 void usage_tree_init(
         struct usage_tree *tree, struct usage_nodes *nodes, uint32_t capacity, uint32_t alignment);
 
@@ -140,8 +140,16 @@ size_t usage_tree_need(const struct usage_tree *tree);
 bool usage_tree_find_gap(
         const struct usage_tree *tree, uint32_t length, bool aligned, uint32_t *ret);
 
+/*
+ * Adds an entry of `length` pages where usage_tree_find_gap() finds a gap: start and end are set,
+ * all else is the caller's. Returns false, with nothing changed, if there is none. Needs
+ * usage_tree_need() nodes reserved.
+ */
+bool usage_tree_allocate(
+        struct usage_tree *tree, uint32_t length, bool aligned, struct usage_entry *entry);
+
 /* Adds an entry where there is a gap. Needs usage_tree_need() nodes reserved. */
-void usage_tree_insert(struct usage_tree *tree, const struct usage_entry *added);
+void usage_tree_insert(struct usage_tree *tree, const struct usage_entry *entry);
 
 /*
  * Calls `change` for each entry, or part of one, in [start, end), lowest first. It may change all
@@ -154,6 +162,46 @@ typedef bool usage_change_fn(struct usage_entry *entry, void *argument);
 void usage_tree_change(struct usage_tree *tree, uint32_t start, uint32_t end,
         usage_change_fn *change, void *argument);
 
+/* A place in the tree: from the leaf, level 0, up to the root. Valid until the tree changes. */
+struct usage_path {
+        struct node *node[NODE_LEVELS_MAX];
+        unsigned index[NODE_LEVELS_MAX];
+        unsigned
+                run; /* entries of the leaf that the range touches; 0: it goes on beyond the leaf */
+};
+
+/*
+ * Whether every page of [start, end) has references. If so `ret` is the place of `start`, for one
+ * of the changes below, and `ret_most` the most references that a page has.
+ */
+bool usage_tree_locate(const struct usage_tree *tree, uint32_t start, uint32_t end,
+        struct usage_path *ret, uint32_t *ret_most);
+
+/*
+ * The changes that requests make, all of a range whose pages have the references (and fewer than
+ * UINT32_MAX where one is added). path: of usage_tree_locate(), or NULL. Need usage_tree_need()
+ * nodes reserved. O(log n) plus O(1) for each entry.
+ *
+ *      incref, decref   what has no reference left stays, freed, of kind System
+ *      decrease         what has no reference left is removed
+ */
+void usage_tree_incref(
+        struct usage_tree *tree, struct usage_path *path, uint32_t start, uint32_t end);
+void usage_tree_decref(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, uint32_t refs);
+void usage_tree_decrease(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, uint32_t refs);
+
+/*
+ * Makes an empty tree the holdings of somebody who holds all that has references in the other one:
+ * kinds and committed pages are left out. Needs usage_tree_copy_need() nodes reserved. O(n).
+ */
+void usage_tree_copy_held(struct usage_tree *tree, const struct usage_tree *from);
+size_t usage_tree_copy_need(const struct usage_tree *from);
+
+/* Removes what is in [start, end), all of it freed. Needs usage_tree_need() nodes reserved. */
+void usage_tree_remove_freed(struct usage_tree *tree, uint32_t start, uint32_t end);
+
 /*
  * One reference more on every page of [start, end): gaps become entries with one reference and tags
  * 0. Needs usage_tree_increase_need() nodes reserved. O(log n) for each entry and gap in the range.
@@ -164,18 +212,16 @@ size_t usage_tree_increase_need(const struct usage_tree *tree, uint32_t start, u
 /* The first entry that ends above `page`. Returns false if there is none. */
 bool usage_tree_find(const struct usage_tree *tree, uint32_t page, struct usage_entry *ret);
 
-/* The first entry that ends above `page` and has any of the tags. Returns false if there is none.
+/*
+ * The first entries that end above `page` and have any of the tags, at most `max`. Returns how
+ * many. O(log n) plus O(1) for each.
  */
+size_t usage_tree_collect_tagged(const struct usage_tree *tree, uint32_t page, uint8_t tags,
+        struct usage_entry *entries, size_t max);
+
+/* The first of these. Returns false if there is none. */
 bool usage_tree_find_tagged(
         const struct usage_tree *tree, uint32_t page, uint8_t tags, struct usage_entry *ret);
-
-/* A place in the tree: from the leaf, level 0, up to the root. Valid until the tree changes. */
-struct usage_path {
-        struct node *node[NODE_LEVELS_MAX];
-        unsigned index[NODE_LEVELS_MAX];
-        uint32_t end_before;  /* of the last entry before the leaf; 0: there is none */
-        uint32_t start_after; /* of the first one after it; UINT32_MAX: there is none */
-};
 
 /*
  * Walks the entries in order:

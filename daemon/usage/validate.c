@@ -12,9 +12,10 @@
  *  3. no two that touch have the same kind and references: all is merged that can be;
  *  4. an entry is freed exactly if it has no references, and is of kind System then;
  *  5. no entry has more committed pages than pages;
- *  6. what an inner node keeps of a child, and the tree of its root, is what node_summary() says;
- *  7. the totals are the sums over all entries;
- *  8. the live nodes are those of the trees (usage_tree_count_nodes(): only who knows all trees of
+ *  6. the places of a node beyond its count are padding;
+ *  7. what an inner node keeps of a child, and the tree of its root, is what node_summary() says;
+ *  8. the totals are the sums over all entries;
+ *  9. the live nodes are those of the trees (usage_tree_count_nodes(): only who knows all trees of
  *     one set of nodes can check that).
  */
 struct walk {
@@ -58,8 +59,27 @@ static const char *check_entry(struct walk *walk, const struct usage_entry *entr
         return NULL;
 }
 
+static bool leaf_is_padded(const struct leaf *leaf)
+{
+        for (unsigned i = leaf->node.count; i < NODE_LEAF_MAX; i++)
+                if (leaf->end[i] != NODE_PAD_END || leaf->start[i] || leaf->tags[i])
+                        return false;
+        return true;
+}
+
+static bool inner_is_padded(const struct inner *inner)
+{
+        for (unsigned i = inner->node.count; i < NODE_INNER_MAX; i++)
+                if (inner->end[i] != NODE_PAD_END || inner->start[i] || inner->gap[i] ||
+                        inner->tags[i])
+                        return false;
+        return true;
+}
+
 static const char *check_leaf(struct walk *walk, const struct leaf *leaf)
 {
+        if (!leaf_is_padded(leaf))
+                return "6: a leaf is not padded";
         for (unsigned i = 0; i < leaf->node.count; i++) {
                 struct usage_entry entry = leaf_get(leaf, i);
                 const char *broken = check_entry(walk, &entry);
@@ -88,13 +108,15 @@ static const char *check_node(struct walk *walk, const struct node *node, unsign
                 return check_leaf(walk, (const struct leaf *)node);
         if (node->count < 2)
                 return "1: an inner node has one child";
+        if (!inner_is_padded(inner))
+                return "6: an inner node is not padded";
         for (unsigned i = 0; i < node->count; i++) {
                 const char *broken = check_node(walk, inner->child[i], level - 1);
 
                 if (broken)
                         return broken;
                 if (!summary_is(inner_get(inner, i), node_summary(walk->tree, inner->child[i])))
-                        return "6: what is known of a child is out of date";
+                        return "7: what is known of a child is out of date";
         }
         return NULL;
 }
@@ -109,12 +131,12 @@ const char *usage_tree_validate(const struct usage_tree *tree)
                 if (broken)
                         return broken;
                 if (!summary_is(tree->summary, node_summary(tree, tree->root)))
-                        return "6: what is known of the root is out of date";
+                        return "7: what is known of the root is out of date";
         } else if (tree->height) {
                 return "1: an empty tree has a height";
         }
         if (memcmp(&walk.totals, &tree->totals, sizeof(walk.totals)) != 0)
-                return "7: the totals are not the sums";
+                return "8: the totals are not the sums";
         return NULL;
 }
 

@@ -75,13 +75,21 @@ static void step_allocate(struct model *model)
         uint32_t want = 0;
         bool found = naive_gap(model, length, aligned ? MODEL_ALIGNMENT : 1, &want);
 
-        check(usage_tree_find_gap(&model->tree, length, aligned, &entry.start) == found);
+        uint32_t start;
+
+        check(usage_tree_find_gap(&model->tree, length, aligned, &start) == found);
+        check(!found || start == want);
+        reserve(model, usage_tree_need(&model->tree));
+        if (found && choose(model, 2)) {
+                entry.start = start;
+                entry.end = start + length;
+                usage_tree_insert(&model->tree, &entry);
+        } else {
+                check(usage_tree_allocate(&model->tree, length, aligned, &entry) == found);
+                check(!found || (entry.start == want && entry.end == want + length));
+        }
         if (!found)
                 return;
-        check(entry.start == want);
-        entry.end = entry.start + length;
-        reserve(model, usage_tree_need(&model->tree));
-        usage_tree_insert(&model->tree, &entry);
         for (uint32_t i = entry.start; i < entry.end; i++)
                 model->pages[i] = (struct model_page){1, entry.tags, true, false};
 }
@@ -94,21 +102,57 @@ static bool change_refs(struct usage_entry *entry, void *argument)
         return true;
 }
 
+static uint32_t most_refs(const struct model *model, uint32_t start, uint32_t end)
+{
+        uint32_t most = 0;
+
+        for (uint32_t i = start; i < end; i++)
+                if (model->pages[i].refs > most)
+                        most = model->pages[i].refs;
+        return most;
+}
+
 static void step_refs(struct model *model)
 {
         int change = choose(model, 3) ? -1 : 1;
-        uint32_t start, end;
+        struct usage_path path, *place = choose(model, 2) ? &path : NULL;
+        uint32_t start, end, most;
+        bool found;
 
         choose_range(model, &start, &end);
-        if (!all_have_refs(model, start, end))
+        found = usage_tree_locate(&model->tree, start, end, &path, &most);
+        check(found == all_have_refs(model, start, end));
+        if (!found)
                 return;
+        check(most == most_refs(model, start, end));
         reserve(model, usage_tree_need(&model->tree));
-        usage_tree_change(&model->tree, start, end, change_refs, &change);
+        if (!choose(model, 4))
+                usage_tree_change(&model->tree, start, end, change_refs, &change);
+        else if (change > 0)
+                usage_tree_incref(&model->tree, place, start, end);
+        else
+                usage_tree_decref(&model->tree, place, start, end, 1);
         for (uint32_t i = start; i < end; i++) {
                 model->pages[i].refs = (uint32_t)((int)model->pages[i].refs + change);
                 if (!model->pages[i].refs)
                         model->pages[i].kind = KIND_SYSTEM;
         }
+}
+
+/* As holdings lose references: what has none left is gone. */
+static void step_decrease(struct model *model)
+{
+        struct usage_path path;
+        uint32_t start, end, most;
+
+        choose_range(model, &start, &end);
+        if (!usage_tree_locate(&model->tree, start, end, &path, &most))
+                return;
+        reserve(model, usage_tree_need(&model->tree));
+        usage_tree_decrease(&model->tree, choose(model, 2) ? &path : NULL, start, end, 1);
+        for (uint32_t i = start; i < end; i++)
+                if (!--model->pages[i].refs)
+                        model->pages[i] = (struct model_page){0};
 }
 
 static bool change_remove_freed(struct usage_entry *entry, void *argument)
@@ -138,7 +182,10 @@ static void step_reclaim(struct model *model)
                 end = entry.end;
         }
         reserve(model, usage_tree_need(&model->tree));
-        usage_tree_change(&model->tree, start, end, change_remove_freed, NULL);
+        if (start == entry.start && end == entry.end)
+                usage_tree_remove_freed(&model->tree, start, end);
+        else
+                usage_tree_change(&model->tree, start, end, change_remove_freed, NULL);
         for (uint32_t i = start; i < end; i++)
                 if (!model->pages[i].refs)
                         model->pages[i] = (struct model_page){0};
@@ -149,6 +196,24 @@ static bool change_committed(struct usage_entry *entry, void *argument)
         entry->committed = *(bool *)argument ? entry->end - entry->start : 0;
         entry->tags &= (uint8_t)~USAGE_ESTIMATED;
         return true;
+}
+
+static bool change_mark(struct usage_entry *entry, void *argument)
+{
+        (void)argument;
+        entry->tags |= USAGE_SCANNING;
+        return true;
+}
+
+/* As a scan does: where the marks go is not modelled, but nodes have to know of them. */
+static void step_mark(struct model *model)
+{
+        struct usage_entry entry;
+        uint32_t start, end;
+
+        choose_range(model, &start, &end);
+        if (usage_tree_find(&model->tree, start, &entry))
+                usage_tree_change(&model->tree, entry.start, entry.end, change_mark, NULL);
 }
 
 /* Leaves kind and references alone: needs no nodes. */
@@ -234,7 +299,7 @@ static void compare_find(struct model *model)
 
 void model_step(struct model *model)
 {
-        switch (choose(model, 12)) {
+        switch (choose(model, 14)) {
         case 0 ... 3:
                 step_allocate(model);
                 break;
@@ -247,6 +312,12 @@ void model_step(struct model *model)
                 break;
         case 10:
                 step_commit(model);
+                break;
+        case 11:
+                step_decrease(model);
+                break;
+        case 12:
+                step_mark(model);
                 break;
         default:
                 step_increase(model);

@@ -22,7 +22,7 @@ static const struct {
         {4, 4, 88172645463325252u},
         {5, 4, 7},
         {7, 5, 1234567},
-        {59, 40, 99},
+        {60, 40, 99},
 };
 
 static uint32_t draw_random(void *source, uint32_t below)
