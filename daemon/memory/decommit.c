@@ -23,7 +23,7 @@ static int decommit_piece(struct pool *pool, struct range piece)
 
         if (r < 0)
                 return r;
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         usage_tree_change(&pool->tree, pool_page(pool, piece.start), pool_page(pool, piece.end),
                 change_uncommitted, NULL);
         return 0;

@@ -16,6 +16,7 @@ int holder_new(struct pool *pool, struct holder **ret)
         if (!holder)
                 return -ENOMEM;
         holder->pool = pool;
+        holder->released = 0;
         LOCK_SCOPE(&pool->lock);
         usage_tree_init(&holder->holdings, &pool->nodes, pool->tree.capacity, 1);
         LIST_INSERT_HEAD(&pool->holders, holder, link);
@@ -46,31 +47,62 @@ struct holder *holder_free(struct holder *holder)
 void holder_information(struct holder *holder, struct holder_information *ret)
 {
         struct pool *pool = holder->pool;
+        uint64_t pages = 0;
         LOCK_SCOPE(&pool->lock);
+        const struct usage_totals *totals = &holder_tree(holder)->totals;
 
-        ret->held = holder->holdings.totals.pages[KIND_SYSTEM] * pool->file.page_size;
-        ret->holdings = holder->holdings.totals.entries;
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+                pages += totals->pages[kind];
+        ret->held = pages * pool->file.page_size;
+        ret->holdings = totals->entries;
 }
 
-bool holder_covers(const struct holder *holder, uint32_t start, uint32_t end)
+/* ---- the sole one ------------------------------------------------------------------------------
+ */
+
+static bool pool_is_held(const struct pool *pool)
 {
-        struct usage_cursor cursor;
-        struct usage_entry entry;
-
-        usage_cursor_init(&cursor, &holder->holdings, start);
-        while (start < end) {
-                if (!usage_cursor_next(&cursor, &entry) || entry.start > start)
-                        return false;
-                start = entry.end;
-        }
-        return true;
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+                if (pool->tree.totals.pages[kind])
+                        return true;
+        return false;
 }
 
-bool holder_shares(const struct holder *holder, uint32_t start, uint32_t end)
+int holder_prepare(struct holder *holder)
+{
+        struct pool *pool = holder->pool;
+        int r;
+
+        lock_assert_held(&pool->lock);
+        if (pool->sole == holder)
+                return 0;
+        if (!pool_is_held(pool)) {
+                pool->sole = holder;
+                return 0;
+        }
+        if (!pool->sole)
+                return 0;
+        r = usage_nodes_reserve(&pool->nodes, usage_tree_copy_need(&pool->tree));
+        if (r == 0) {
+                usage_tree_copy_held(&pool->sole->holdings, &pool->tree);
+                pool->sole = NULL;
+        }
+        usage_nodes_trim(&pool->nodes);
+        return r;
+}
+
+size_t holder_need(const struct holder *holder)
+{
+        return holder->pool->sole == holder ? 0 : usage_tree_need(&holder->holdings);
+}
+
+bool holder_shares(struct holder *holder, uint32_t start, uint32_t end)
 {
         struct usage_cursor cursors[2];
         struct usage_entry all, own;
 
+        if (holder->pool->sole == holder)
+                return false;
         usage_cursor_init(&cursors[0], &holder->pool->tree, start);
         usage_cursor_init(&cursors[1], &holder->holdings, start);
         all.end = own.end = start;
@@ -86,36 +118,27 @@ bool holder_shares(const struct holder *holder, uint32_t start, uint32_t end)
         return false;
 }
 
-static bool change_drop(struct usage_entry *entry, void *argument)
-{
-        uint32_t refs = *(uint32_t *)argument;
+/* ---- letting go --------------------------------------------------------------------------------
+ */
 
-        check(entry->refs >= refs);
-        entry->refs -= refs;
-        return entry->refs > 0;
-}
-
-/* In the pool's tree what has no reference left stays, freed, of kind System. */
-static bool change_drop_shared(struct usage_entry *entry, void *argument)
-{
-        if (!change_drop(entry, argument))
-                entry->tags &= (uint8_t)~USAGE_KIND_MASK;
-        return true;
-}
-
-int holder_drop(struct holder *holder, uint32_t start, uint32_t end, uint32_t refs)
+int holder_drop(
+        struct holder *holder, struct usage_path *path, uint32_t start, uint32_t end, uint32_t refs)
 {
         struct pool *pool = holder->pool;
+        bool sole = pool->sole == holder;
         int r = usage_nodes_reserve(
-                &pool->nodes, usage_tree_need(&pool->tree) + usage_tree_need(&holder->holdings));
+                &pool->nodes, usage_tree_need(&pool->tree) + holder_need(holder));
 
         lock_assert_held(&pool->lock);
         if (r < 0)
                 return r;
-        usage_tree_change(&pool->tree, start, end, change_drop_shared, &refs);
-        usage_tree_change(&holder->holdings, start, end, change_drop, &refs);
-        if (pool->tree.totals.freed)
+        usage_tree_decref(&pool->tree, sole ? path : NULL, start, end, refs);
+        if (!sole)
+                usage_tree_decrease(&holder->holdings, path, start, end, refs);
+        if (pool->tree.totals.freed && !pool->woken) {
+                pool->woken = true;
                 reclaim_wake(pool, false);
+        }
         return 0;
 }
 
@@ -131,22 +154,37 @@ static uint32_t bounded_end(const struct pool *pool, uint32_t start, uint32_t en
         return entry.end < end ? entry.end : end;
 }
 
+/* The lowest that an orphan still holds. */
+static bool next_held(struct holder *holder, struct usage_entry *ret)
+{
+        struct usage_cursor cursor;
+
+        usage_cursor_init(&cursor, holder_tree(holder), holder->released);
+        while (usage_cursor_next(&cursor, ret))
+                if (ret->refs)
+                        return true;
+        return false;
+}
+
 int holder_release_some(struct holder *holder)
 {
         struct pool *pool = holder->pool;
         unsigned left = RELEASE_ENTRIES;
-        struct usage_entry entry;
+        struct usage_entry entry = {.end = 0};
 
         lock_assert_held(&pool->lock);
-        while (left && usage_tree_find(&holder->holdings, 0, &entry)) {
+        while (left && next_held(holder, &entry)) {
                 uint32_t end = bounded_end(pool, entry.start, entry.end, &left);
-                int r = holder_drop(holder, entry.start, end, entry.refs);
+                int r = holder_drop(holder, NULL, entry.start, end, entry.refs);
 
                 if (r < 0)
                         return r;
+                holder->released = end;
         }
-        if (holder->holdings.root)
+        if (next_held(holder, &entry))
                 return 0;
+        if (pool->sole == holder)
+                pool->sole = NULL;
         LIST_REMOVE(holder, link);
         free(holder);
         return 0;

@@ -84,6 +84,7 @@ int memfile_create(struct memfile *file, const char *name, uint64_t capacity, bo
                 .client_fd = steal_fd(&client_fd),
                 .capacity = capacity,
                 .page_size = page_size,
+                .page_shift = (unsigned)__builtin_ctzll(page_size),
                 .fallocate = fallocate,
         };
         return 0;

@@ -22,6 +22,7 @@ struct memfile {
         int client_fd; /* the one to hand out */
         uint64_t capacity;
         uint64_t page_size;
+        unsigned page_shift; /* page_size is 1 << page_shift */
 
         /* fallocate(2); tests put one in its place that fails. */
         int (*fallocate)(int fd, int mode, off_t offset, off_t length);

@@ -20,9 +20,9 @@ static uint64_t default_capacity(uint64_t page_size)
         uint64_t want = 2 * (uint64_t)sysconf(_SC_PHYS_PAGES) * page_size;
         uint64_t capacity = CHUNK_SIZE;
 
-        while (capacity < want && capacity < POOL_PAGES_MAX * page_size)
+        while (capacity < want)
                 capacity *= 2;
-        return capacity;
+        return capacity < POOL_PAGES_MAX * page_size ? capacity : POOL_PAGES_MAX * page_size;
 }
 
 static int check_options(const struct pool_options *options, uint64_t capacity, uint64_t page_size)
@@ -88,7 +88,7 @@ struct pool *pool_free(struct pool *pool)
         }
         if (pool->queued == POOL_WORK)
                 TAILQ_REMOVE(&memory->work, pool, work_link);
-        if (pool->queued == POOL_LATER)
+        else if (pool->queued != POOL_IDLE)
                 TAILQ_REMOVE(&memory->later, pool, work_link);
         usage_tree_clear(&pool->tree);
         usage_nodes_deinit(&pool->nodes);
@@ -136,81 +136,81 @@ int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct 
         if (kind >= KIND_COUNT)
                 return OUTCOME_KIND_UNKNOWN;
         pages = pool_page(pool, length);
+        entry.tags = (uint8_t)kind;
 
         LOCK_SCOPE(&pool->lock);
-        if (!usage_tree_find_gap(&pool->tree, pages, length >= HUGEPAGE_SIZE, &entry.start))
-                return OUTCOME_POOL_FULL;
-        r = usage_nodes_reserve(
-                &pool->nodes, usage_tree_need(&pool->tree) + usage_tree_need(&holder->holdings));
+        r = holder_prepare(holder);
+        if (r == 0)
+                r = usage_nodes_reserve(
+                        &pool->nodes, usage_tree_need(&pool->tree) + holder_need(holder));
         if (r < 0)
                 return r;
-        entry.end = entry.start + pages;
-        usage_tree_insert(&holder->holdings, &entry);
-        entry.tags = (uint8_t)kind;
-        usage_tree_insert(&pool->tree, &entry);
+        if (!usage_tree_allocate(&pool->tree, pages, length >= HUGEPAGE_SIZE, &entry)) {
+                if (pool->tree.totals.freed)
+                        reclaim_wake(pool, true);
+                return OUTCOME_POOL_FULL;
+        }
+        if (pool->sole != holder) {
+                entry.tags = 0;
+                usage_tree_insert(&holder->holdings, &entry);
+        }
         grow_size(pool, entry.end);
         *ret = pool_bytes(pool, entry.start, entry.end);
         *ret_size = pool->size * pool->file.page_size;
         return 0;
 }
 
-static int check_incref(const struct pool *pool, uint32_t start, uint32_t end)
-{
-        struct usage_cursor cursor;
-        struct usage_entry entry;
-
-        usage_cursor_init(&cursor, &pool->tree, start);
-        while (start < end) {
-                if (!usage_cursor_next(&cursor, &entry) || entry.start > start || !entry.refs)
-                        return OUTCOME_NOT_ALLOCATED;
-                if (entry.refs == UINT32_MAX)
-                        return OUTCOME_REFS_OVERFLOW;
-                start = entry.end;
-        }
-        return 0;
-}
-
-static bool change_add(struct usage_entry *entry, void *argument)
-{
-        (void)argument;
-        entry->refs++;
-        return true;
-}
-
 int pool_incref(struct holder *holder, struct range range)
 {
         struct pool *pool = holder->pool;
-        uint32_t start, end;
+        struct usage_path path;
+        uint32_t start, end, most;
+        size_t need;
         int r = to_pages(pool, range, &start, &end);
 
         if (r)
                 return r;
 
         LOCK_SCOPE(&pool->lock);
-        r = check_incref(pool, start, end);
-        if (r)
+        if (!usage_tree_locate(&pool->tree, start, end, &path, &most))
+                return OUTCOME_NOT_ALLOCATED;
+        if (most == UINT32_MAX)
+                return OUTCOME_REFS_OVERFLOW;
+        r = holder_prepare(holder);
+        if (r < 0)
                 return r;
-        r = usage_nodes_reserve(
-                &pool->nodes, usage_tree_need(&pool->tree) +
-                                      usage_tree_increase_need(&holder->holdings, start, end));
+        need = usage_tree_need(&pool->tree);
+        if (pool->sole != holder)
+                need += usage_tree_increase_need(&holder->holdings, start, end);
+        r = usage_nodes_reserve(&pool->nodes, need);
         if (r == 0) {
-                usage_tree_change(&pool->tree, start, end, change_add, NULL);
-                usage_tree_increase(&holder->holdings, start, end);
+                usage_tree_incref(&pool->tree, &path, start, end);
+                if (pool->sole != holder)
+                        usage_tree_increase(&holder->holdings, start, end);
         }
         usage_nodes_trim(&pool->nodes);
         return r;
 }
 
-/* Why a range that the holder does not hold whole cannot be what was asked. */
-static int refuse_not_held(const struct pool *pool, uint32_t start, uint32_t end)
+/*
+ * Whether the holder holds every page, and the path to the first; else why a range that it does not
+ * hold whole cannot be what was asked.
+ */
+static int check_held(struct holder *holder, uint32_t start, uint32_t end, struct usage_path *ret)
 {
-        return check_incref(pool, start, end) == OUTCOME_NOT_ALLOCATED ? OUTCOME_NOT_ALLOCATED
-                                                                       : OUTCOME_NOT_HELD;
+        uint32_t most;
+
+        if (usage_tree_locate(holder_tree(holder), start, end, ret, &most))
+                return 0;
+        return usage_tree_locate(&holder->pool->tree, start, end, ret, &most)
+                       ? OUTCOME_NOT_HELD
+                       : OUTCOME_NOT_ALLOCATED;
 }
 
 int pool_decref(struct holder *holder, struct range range)
 {
         struct pool *pool = holder->pool;
+        struct usage_path path;
         uint32_t start, end;
         int r = to_pages(pool, range, &start, &end);
 
@@ -218,14 +218,14 @@ int pool_decref(struct holder *holder, struct range range)
                 return r;
 
         LOCK_SCOPE(&pool->lock);
-        if (!holder_covers(holder, start, end))
-                return refuse_not_held(pool, start, end);
-        return holder_drop(holder, start, end, 1);
+        r = check_held(holder, start, end, &path);
+        return r ? r : holder_drop(holder, &path, start, end, 1);
 }
 
 int pool_check_decommit(struct holder *holder, struct range range, bool shared)
 {
         struct pool *pool = holder->pool;
+        struct usage_path path;
         uint32_t start, end;
         int r = to_pages(pool, range, &start, &end);
 
@@ -233,17 +233,16 @@ int pool_check_decommit(struct holder *holder, struct range range, bool shared)
                 return r;
 
         LOCK_SCOPE(&pool->lock);
-        if (!holder_covers(holder, start, end))
-                return refuse_not_held(pool, start, end);
-        if (!shared && holder_shares(holder, start, end))
-                return OUTCOME_SHARED;
-        return 0;
+        r = check_held(holder, start, end, &path);
+        if (r == 0 && !shared && holder_shares(holder, start, end))
+                r = OUTCOME_SHARED;
+        return r;
 }
 
 bool pool_find_gap(struct pool *pool, uint32_t page, uint32_t *ret_start, uint32_t *ret_end)
 {
         struct usage_entry entry;
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
         while (page < pool->tree.capacity) {
                 bool found = usage_tree_find(&pool->tree, page, &entry);

@@ -25,9 +25,16 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+/*
+ * What a session holds. As long as one holder alone holds all that is held in a pool, it is the
+ * pool's `sole` one: the pool's tree then says what it holds too, and `holdings` is empty. So a
+ * pool with one client costs one tree, not two. Its holdings are written down when a second holder
+ * gets its first reference.
+ */
 struct holder {
         struct pool *pool;
         struct usage_tree holdings;
+        uint32_t released;       /* of a sole orphan: it holds nothing below this page any more */
         LIST_ENTRY(holder) link; /* in pool->holders, or pool->orphans when its session is gone */
 };
 
@@ -47,14 +54,17 @@ struct pool {
         LIST_HEAD(, holder) holders;
         size_t holder_count;
         LIST_HEAD(, holder) orphans; /* release what they hold, then free them */
+        struct holder *sole;         /* holds all that is held; NULL: each has holdings */
+        bool woken;                  /* the reclaim thread knows that there are freed ranges */
         struct pool_job_list decommits;
         struct scan_result scan;
         bool scrub;        /* there are stray pages to punch, */
         uint64_t scrub_at; /* from this time on */
 
-        /* under memory->work_lock: in memory->work, or in memory->later until retry_at */
-        enum { POOL_IDLE, POOL_WORK, POOL_LATER } queued;
-        uint64_t retry_at;
+        /* under memory->work_lock: in memory->work, or in memory->later until due_at */
+        enum { POOL_IDLE, POOL_WORK, POOL_RESTING, POOL_LATER } queued;
+        bool urgent; /* a client waits for it */
+        uint64_t due_at;
         TAILQ_ENTRY(pool) work_link;
 
         /* under memory->scan_lock */
@@ -76,9 +86,8 @@ struct memory {
         struct lock work_lock;
         struct lock_condition work_wake;
         struct pool_list work;  /* pools with something to do for the reclaim thread */
-        struct pool_list later; /* and those where it failed, until their time */
+        struct pool_list later; /* and those where it can wait, by their time */
         bool work_stop;
-        bool resting; /* the reclaim thread has just done all there was */
 
         struct lock scan_lock;
         struct lock_condition scan_wake;
@@ -98,12 +107,14 @@ struct memory {
 
 static inline uint32_t pool_page(const struct pool *pool, uint64_t offset)
 {
-        return (uint32_t)(offset / pool->file.page_size);
+        return (uint32_t)(offset >> pool->file.page_shift);
 }
 
 static inline struct range pool_bytes(const struct pool *pool, uint32_t start, uint32_t end)
 {
-        return (struct range){start * pool->file.page_size, end * pool->file.page_size};
+        unsigned shift = pool->file.page_shift;
+
+        return (struct range){(uint64_t)start << shift, (uint64_t)end << shift};
 }
 
 /* The kernel holds the file's lock for a whole punch: so long others wait for it, and not longer.
@@ -114,14 +125,17 @@ static inline struct range pool_bytes(const struct pool *pool, uint32_t start, u
 #define RECLAIM_RETRY_AFTER NSEC_PER_SEC
 
 /*
- * How long the thread rests when it has done all there was to do. Who frees one range after the
- * other would wake it for each, at a price far above that of the freeing; so it does many at a
- * time.
+ * How long a pool rests when all that was freed in it has been given back. Who frees one range
+ * after the other would wake the thread for each, at a price far above that of the freeing; and
+ * ranges that are freed meanwhile merge, so that there is less to punch.
  */
-#define RECLAIM_REST NSEC_PER_MSEC
+#define RECLAIM_REST_TIME NSEC_PER_MSEC
 
 /* Freed ranges that are done under one hold of the lock. */
 #define RECLAIM_BATCH 16
+
+/* And how many of them are then taken out of the tree: who frees in a hurry waits no longer. */
+#define RECLAIM_FINISH 4
 
 /* What pool_decommit() promises to check. */
 int pool_check_decommit(struct holder *holder, struct range range, bool shared);
@@ -138,17 +152,30 @@ int pool_punch(struct pool *pool, struct range range);
 /* ---- holder.c: what a session holds; the caller holds the pool's lock -------------------------
  */
 
-/* Whether every page of [start, end) is held. */
-bool holder_covers(const struct holder *holder, uint32_t start, uint32_t end);
-
-/* Whether somebody else holds a page of [start, end), all of which this one holds. */
-bool holder_shares(const struct holder *holder, uint32_t start, uint32_t end);
+/* What the holder holds: the tree's entries with references. */
+static inline struct usage_tree *holder_tree(struct holder *holder)
+{
+        return holder->pool->sole == holder ? &holder->pool->tree : &holder->holdings;
+}
 
 /*
- * Gives up `refs` references of every page, of the pool and of the holder, which has them. Returns
- * 0 or -ENOMEM, with nothing changed.
+ * The holder is about to get references: settles whether it is the sole one. Returns 0 or -ENOMEM.
+ * O(1), but O(n) when it ends that another one was.
  */
-int holder_drop(struct holder *holder, uint32_t start, uint32_t end, uint32_t refs);
+int holder_prepare(struct holder *holder);
+
+/* How many nodes an insert or a change of what the holder holds may need at the most. */
+size_t holder_need(const struct holder *holder);
+
+/* Whether somebody else holds a page of [start, end), all of which this one holds. */
+bool holder_shares(struct holder *holder, uint32_t start, uint32_t end);
+
+/*
+ * Gives up `refs` references of every page, of the pool and of the holder, which has them. path: to
+ * `start` in holder_tree(), or NULL. Returns 0 or -ENOMEM, with nothing changed.
+ */
+int holder_drop(struct holder *holder, struct usage_path *path, uint32_t start, uint32_t end,
+        uint32_t refs);
 
 /*
  * Gives up a bounded part of what an orphan holds, and frees it when that was the last. Returns 0
@@ -168,12 +195,13 @@ void decommit_run(struct pool_job *job);
 enum reclaim_result {
         RECLAIM_DONE, /* there is nothing more to do in this pool */
         RECLAIM_MORE,
+        RECLAIM_REST,  /* all that was freed is given back: what comes next can wait a moment */
         RECLAIM_LATER, /* it failed: try again in a while */
 };
 
 /*
  * There is something to do in the pool. Caller holds the pool's lock. urgent: a client waits for
- * it; else the thread may finish its rest before it looks.
+ * it; else the pool may finish its rest before the thread looks.
  */
 void reclaim_wake(struct pool *pool, bool urgent);
 
@@ -182,7 +210,8 @@ enum reclaim_result reclaim_step(struct pool *pool, uint64_t now);
 
 /*
  * The three parts of giving back freed ranges, lowest first, at most PUNCH_MAX bytes in all; they
- * are apart for tests to look in between. reclaim_find() returns how many it found.
+ * are apart for tests to look in between. reclaim_find() returns how many it found, at most `max`
+ * and RECLAIM_BATCH.
  */
 size_t reclaim_find(struct pool *pool, struct range *ranges, size_t max);
 int reclaim_punch(struct pool *pool, struct range range);

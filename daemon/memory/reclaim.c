@@ -24,19 +24,21 @@ int pool_punch(struct pool *pool, struct range range)
 
 size_t reclaim_find(struct pool *pool, struct range *ranges, size_t max)
 {
-        struct usage_entry entry = {.end = 0};
+        struct usage_entry entries[RECLAIM_BATCH];
         uint64_t left = PUNCH_MAX;
-        size_t count = 0;
-        LOCK_SCOPE(&pool->lock);
+        size_t count;
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
-        while (count < max && left &&
-                usage_tree_find_tagged(&pool->tree, entry.end, USAGE_FREED, &entry)) {
-                struct range *range = &ranges[count++];
-
-                *range = pool_bytes(pool, entry.start, entry.end);
-                if (range->end - range->start > left)
-                        range->end = range->start + left;
-                left -= range->end - range->start;
+        pool->woken = false;
+        count = usage_tree_collect_tagged(
+                &pool->tree, 0, USAGE_FREED, entries, max < RECLAIM_BATCH ? max : RECLAIM_BATCH);
+        for (size_t i = 0; i < count; i++) {
+                ranges[i] = pool_bytes(pool, entries[i].start, entries[i].end);
+                if (ranges[i].end - ranges[i].start >= left) {
+                        ranges[i].end = ranges[i].start + left;
+                        return i + 1;
+                }
+                left -= ranges[i].end - ranges[i].start;
         }
         return count;
 }
@@ -70,48 +72,54 @@ int reclaim_punch(struct pool *pool, struct range range)
                 return r;
         }
         pool->scrub_page = 0; /* a pass that is under way may be beyond it already */
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         pool->scrub = true;
         pool->scrub_at = clock_now() + RECLAIM_RETRY_AFTER;
         return 0;
 }
 
-static bool change_remove(struct usage_entry *entry, void *argument)
+static int finish_some(struct pool *pool, const struct range *ranges, size_t count)
 {
-        (void)argument;
-        check(!entry->refs);
-        return false;
-}
-
-int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
-{
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
         for (size_t i = 0; i < count; i++) {
                 int r = usage_nodes_reserve(&pool->nodes, usage_tree_need(&pool->tree));
 
                 if (r < 0)
                         return r;
-                usage_tree_change(&pool->tree, pool_page(pool, ranges[i].start),
-                        pool_page(pool, ranges[i].end), change_remove, NULL);
+                usage_tree_remove_freed(&pool->tree, pool_page(pool, ranges[i].start),
+                        pool_page(pool, ranges[i].end));
         }
         return 0;
 }
 
+int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < count; i += RECLAIM_FINISH)
+                r = finish_some(
+                        pool, ranges + i, count - i < RECLAIM_FINISH ? count - i : RECLAIM_FINISH);
+        return r;
+}
+
 /*
- * Many at a time, so that the lock is taken twice for all of them: who frees in a hurry shall not
- * have to fight for it.
+ * Many at a time, so that the lock is taken a few times for all of them: who frees in a hurry shall
+ * not have to fight for it.
  */
 static enum reclaim_result reclaim_freed(
         struct pool *pool, const struct range *ranges, size_t count)
 {
         size_t punched = 0;
+        uint64_t bytes = 0;
 
-        while (punched < count && reclaim_punch(pool, ranges[punched]) == 0)
+        while (punched < count && reclaim_punch(pool, ranges[punched]) == 0) {
+                bytes += ranges[punched].end - ranges[punched].start;
                 punched++;
+        }
         if (reclaim_finish(pool, ranges, punched) < 0 || punched < count)
                 return RECLAIM_LATER;
-        return RECLAIM_MORE;
+        return count < RECLAIM_BATCH && bytes < PUNCH_MAX ? RECLAIM_REST : RECLAIM_MORE;
 }
 
 /* ---- stray pages -------------------------------------------------------------------------------
@@ -132,7 +140,7 @@ static int adopt(struct pool *pool, struct range range)
         };
         struct usage_entry there;
         uint64_t stored = range.end - range.start;
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         int r = usage_nodes_reserve(&pool->nodes, usage_tree_need(&pool->tree));
 
         if (r < 0)
@@ -152,7 +160,7 @@ static enum reclaim_result scrub(struct pool *pool)
         int r;
 
         if (!pool_find_gap(pool, pool->scrub_page, &start, &end)) {
-                LOCK_SCOPE(&pool->lock);
+                LOCK_SCOPE_PATIENT(&pool->lock);
                 pool->scrub = false;
                 pool->scrub_page = 0;
                 return RECLAIM_MORE;
@@ -176,7 +184,7 @@ static enum reclaim_result scrub(struct pool *pool)
 
 static struct pool_job *next_decommit(struct pool *pool)
 {
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         struct pool_job *job = TAILQ_FIRST(&pool->decommits);
 
         if (job)
@@ -187,7 +195,7 @@ static struct pool_job *next_decommit(struct pool *pool)
 /* Whether a session's holdings wait for being released; releases a part of them. */
 static bool release_orphans(struct pool *pool, int *ret)
 {
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         struct holder *holder = LIST_FIRST(&pool->orphans);
 
         if (!holder)
@@ -198,7 +206,7 @@ static bool release_orphans(struct pool *pool, int *ret)
 
 static bool wants_scrub(struct pool *pool, uint64_t *ret_at)
 {
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         *ret_at = pool->scrub_at;
         return pool->scrub;
 }

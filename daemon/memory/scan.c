@@ -41,7 +41,7 @@ static bool batch_begin(struct pool *pool, uint32_t page, struct batch *batch)
         struct usage_cursor cursor;
         struct usage_entry entry = {.start = 0};
         uint32_t start = UINT32_MAX;
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
         batch->count = 0;
         usage_cursor_init(&cursor, &pool->tree, page);
@@ -67,7 +67,7 @@ static bool change_write_back(struct usage_entry *entry, void *argument)
 static void batch_end(struct pool *pool, struct batch *batch)
 {
         struct usage_entry entry;
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
         for (size_t i = 0; i < batch->count; i++) {
                 struct item *item = &batch->items[i];
@@ -121,7 +121,7 @@ static int scan_entries(struct pool *pool, uint64_t *swapped)
 static bool is_gap(struct pool *pool, uint32_t start, uint32_t end)
 {
         struct usage_entry entry;
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
         return !usage_tree_find(&pool->tree, start, &entry) || entry.start >= end;
 }
@@ -149,7 +149,7 @@ static int scan_gaps(struct pool *pool, uint64_t *ret, uint64_t *swapped)
 /* What the tree has, in bytes, freed entries too; and whether any of it is an estimate. */
 static uint64_t known(struct pool *pool, bool *ret_estimated)
 {
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         uint64_t pages = pool->tree.totals.freed_committed;
 
         for (unsigned kind = 0; kind < KIND_COUNT; kind++)
@@ -163,7 +163,7 @@ static bool unchanged(struct pool *pool, const struct memfile_state *state)
 {
         bool estimated;
         uint64_t sum = known(pool, &estimated);
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
         if (!pool->scan.at || estimated || sum != state->stored ||
                 pool->scan.changed != state->changed)
@@ -176,7 +176,7 @@ static bool unchanged(struct pool *pool, const struct memfile_state *state)
 
 static void publish(struct pool *pool, const struct scan_result *result)
 {
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
 
         pool->scan = *result;
         if (result->stray && !pool->scrub) {

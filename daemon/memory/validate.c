@@ -73,6 +73,7 @@ void pool_validate(struct pool *pool)
                 for (holder = lists[i]; holder; holder = LIST_NEXT(holder, link)) {
                         validate_tree(&holder->holdings);
                         check(holder->holdings.totals.freed == 0);
+                        check(!pool->sole || !holder->holdings.root);
                         entries += holder->holdings.totals.entries;
                         nodes += usage_tree_count_nodes(&holder->holdings);
                 }
@@ -80,7 +81,8 @@ void pool_validate(struct pool *pool)
         check(nodes == pool->nodes.live);
         events.events = calloc(2 * entries + 1, sizeof(struct event));
         check(events.events);
-        add_tree(&events, &pool->tree, 1);
+        if (!pool->sole)
+                add_tree(&events, &pool->tree, 1);
         for (int i = 0; i < 2; i++)
                 for (holder = lists[i]; holder; holder = LIST_NEXT(holder, link))
                         add_tree(&events, &holder->holdings, -1);

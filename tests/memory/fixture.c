@@ -79,9 +79,14 @@ bool client_reads_zero(struct range range)
         return true;
 }
 
+bool is_more(enum reclaim_result result)
+{
+        return result == RECLAIM_MORE || result == RECLAIM_REST;
+}
+
 void reclaim_all(void)
 {
-        while (reclaim_step(pool, clock_now()) == RECLAIM_MORE) {
+        while (is_more(reclaim_step(pool, clock_now()))) {
         }
 }
 

@@ -39,6 +39,9 @@ bool client_reads_zero(struct range range);
 /* Does jobs and reclaims until there is nothing left to do. */
 void reclaim_all(void);
 
+/* Whether a step says that there may be something to do at once, or in a moment. */
+bool is_more(enum reclaim_result result);
+
 /* Decommits, stepping the reclaim thread's work, and returns the result. */
 int decommit(struct holder *holder, struct range range, bool shared);
 

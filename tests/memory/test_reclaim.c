@@ -75,14 +75,14 @@ END_TEST
 
 START_TEST(scattered_ranges_are_done_many_at_a_time)
 {
-        struct range found[RECLAIM_BATCH + 1];
+        struct range found[RECLAIM_BATCH];
         uint64_t freed = UINT64_C(2) * RECLAIM_BATCH;
 
         take(holder, freed * 2, KIND_ANONYMOUS);
         for (uint64_t i = 0; i < freed; i++)
                 ck_assert_int_eq(pool_decref(holder, pages(2 * i, 2 * i + 1)), 0);
-        ck_assert_uint_eq(reclaim_find(pool, found, RECLAIM_BATCH + 1), RECLAIM_BATCH + 1);
-        ck_assert_uint_eq(found[RECLAIM_BATCH].start, freed * FIXTURE_PAGE);
+        ck_assert_uint_eq(reclaim_find(pool, found, RECLAIM_BATCH), RECLAIM_BATCH);
+        ck_assert_uint_eq(found[RECLAIM_BATCH - 1].start, (RECLAIM_BATCH - 1) * 2 * FIXTURE_PAGE);
         ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_MORE);
         ck_assert_uint_eq(pool->tree.totals.freed, RECLAIM_BATCH);
         reclaim_all();
@@ -163,7 +163,7 @@ START_TEST(if_punching_fails_the_pages_are_zero_all_the_same)
         client_touch(range, 1);
         punching_fails = true;
         ck_assert_int_eq(pool_decref(holder, range), 0);
-        ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_MORE);
+        ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_REST);
         again = take(holder, 8, KIND_TMPFS);
         ck_assert_uint_eq(again.start, range.start);
         ck_assert(client_reads_zero(again));
@@ -180,12 +180,12 @@ START_TEST(a_failed_punch_is_tried_again_later_until_it_works)
         client_touch(range, 1);
         punching_fails = true;
         ck_assert_int_eq(pool_decref(holder, range), 0);
-        ck_assert_int_eq(reclaim_step(pool, now), RECLAIM_MORE);
+        ck_assert_int_eq(reclaim_step(pool, now), RECLAIM_REST);
         ck_assert_int_eq(reclaim_step(pool, now), RECLAIM_LATER);
         ck_assert_uint_eq(punched, 1);
         punching_fails = false;
         now = clock_now() + RECLAIM_RETRY_AFTER;
-        while (reclaim_step(pool, now) == RECLAIM_MORE) {
+        while (is_more(reclaim_step(pool, now))) {
         }
         ck_assert_uint_eq(punched, 2);
         ck_assert_uint_eq(stored(), 0);
@@ -204,12 +204,12 @@ START_TEST(a_punch_that_fails_again_is_tried_again)
         for (unsigned i = 0; i < 3; i++) {
                 uint64_t now = clock_now() + RECLAIM_RETRY_AFTER;
 
-                while (reclaim_step(pool, now) == RECLAIM_MORE && punched == i) {
+                while (is_more(reclaim_step(pool, now)) && punched == i) {
                 }
                 ck_assert_uint_eq(punched, i + 1);
         }
         punching_fails = false;
-        while (reclaim_step(pool, clock_now() + RECLAIM_RETRY_AFTER) == RECLAIM_MORE) {
+        while (is_more(reclaim_step(pool, clock_now() + RECLAIM_RETRY_AFTER))) {
         }
         ck_assert_uint_eq(stored(), 0);
         ck_assert_uint_eq(pool->tree.totals.entries, 0);
