@@ -2,14 +2,68 @@
 #include "config.h"
 
 #include "base/cleanup.h"
+#include "config_value.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <ini.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+/* inih cuts the name of a section here, and says nothing. */
+#define SECTION_NAME_MAX 49
+
+enum section {
+        SECTION_NONE = 0,
+        SECTION_DAEMON = 1,
+        SECTION_POOL = 2,    /* [pool NAME] */
+        SECTION_PRIVATE = 4, /* [private], which describes pools too */
+};
+
+/* ---- the keys: one line each ----------------------------------------------------------------- */
+
+static const struct config_choice log_levels[] = {
+        {"error", LOG_LEVEL_ERROR},
+        {"warning", LOG_LEVEL_WARNING},
+        {"info", LOG_LEVEL_INFO},
+        {"debug", LOG_LEVEL_DEBUG},
+        {NULL, 0},
+};
+
+static const struct config_choice accountings[] = {
+        {"best", ACCOUNTING_BEST},
+        {"cachestat", ACCOUNTING_CACHESTAT},
+        {"seek", ACCOUNTING_SEEK},
+        {NULL, 0},
+};
+
+#define DAEMON(field)   SECTION_DAEMON, offsetof(struct config, field)
+#define POOL(field)     SECTION_POOL, offsetof(struct config_pool, field)
+#define ANY_POOL(field) SECTION_POOL | SECTION_PRIVATE, offsetof(struct config_pool, field)
+
+static const struct key {
+        const char *name;
+        unsigned sections; /* that have it */
+        size_t offset;     /* of its field in struct config, or struct config_pool */
+        config_parse *parse;
+        const void *argument;
+} keys[] = {
+        {"socket", DAEMON(socket), config_parse_path, NULL},
+        {"socket_mode", DAEMON(socket_mode), config_parse_mode, NULL},
+        {"log_level", DAEMON(log_level), config_parse_choice, log_levels},
+        {"accounting", DAEMON(accounting), config_parse_choice, accountings},
+        {"admin_group", DAEMON(admin_group), config_parse_group, NULL},
+        {"capacity", ANY_POOL(options.capacity), config_parse_capacity, NULL},
+        {"exec", ANY_POOL(options.exec), config_parse_bool, NULL},
+        {"join", ANY_POOL(join), config_parse_principals, NULL},
+        {"join_read_only", POOL(join_read_only), config_parse_principals, NULL},
+        {"admin", POOL(admin), config_parse_principals, NULL},
+};
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+_Static_assert(KEYS <= 64, "each has a bit");
 
 /* One reading of one file. */
 struct reading {
@@ -17,14 +71,17 @@ struct reading {
         FILE *stream;
         int line;
         int error_line; /* 0: no error yet */
-        int read_error; /* errno, 0: none */
-        char *error;    /* CONFIG_ERROR_MAX bytes */
-        struct config config;
-        unsigned seen; /* a bit for each key */
+        int result;
+        char *error; /* CONFIG_ERROR_MAX bytes */
+        struct config *config;
+        enum section section;
+        struct config_pool *pool; /* of the section */
+        uint64_t seen;            /* keys of [daemon] */
+        char section_name[SECTION_NAME_MAX + 1];
 };
 
-__attribute__((format(printf, 2, 3))) static int fail(
-        struct reading *reading, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int fail(
+        struct reading *reading, int result, const char *format, ...)
 {
         va_list arguments;
         int used;
@@ -32,6 +89,7 @@ __attribute__((format(printf, 2, 3))) static int fail(
         if (reading->error_line)
                 return 0; /* the first error is the one to mend */
         reading->error_line = reading->line;
+        reading->result = result;
         used = snprintf(reading->error, CONFIG_ERROR_MAX, "%s:%d: ", reading->path, reading->line);
         if (used < 0 || used >= CONFIG_ERROR_MAX)
                 return 0;
@@ -41,141 +99,97 @@ __attribute__((format(printf, 2, 3))) static int fail(
         return 0; /* what inih calls a failure */
 }
 
-/* ---- values: each returns 1, or what fail() does -----------------------------------------------
- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
-static int parse_socket(struct reading *reading, const char *value)
+static void free_pool(struct config_pool *pool)
 {
-        char *copy;
-
-        if (!value[0])
-                return fail(reading, "socket: the path is empty");
-        copy = strdup(value);
-        if (!copy)
-                return fail(reading, "out of memory");
-        free(reading->config.socket);
-        reading->config.socket = copy;
-        return 1;
+        principals_deinit(&pool->join);
+        principals_deinit(&pool->join_read_only);
+        principals_deinit(&pool->admin);
+        free(pool);
 }
 
-static int parse_socket_mode(struct reading *reading, const char *value)
+struct config_pool *config_find_pool(const struct config *config, const char *name)
 {
-        char *end;
-        unsigned long mode = strtoul(value, &end, 8);
+        struct config_pool *pool;
 
-        if (!isdigit((unsigned char)value[0]) || *end || mode > 0777)
-                return fail(reading, "socket_mode: '%s' is no octal mode such as 0660", value);
-        reading->config.socket_mode = (mode_t)mode;
-        return 1;
+        STAILQ_FOREACH (pool, &config->pools, link)
+                if (strcmp(pool->name, name) == 0)
+                        return pool;
+        return NULL;
 }
 
-/* Index of value in names, which ends with NULL; -1 if it is not there. */
-static int find_name(const char *const *names, const char *value)
+/* NULL when out of memory. */
+static struct config_pool *add_pool(struct config *config, const char *name)
 {
-        for (int i = 0; names[i]; i++)
-                if (strcmp(names[i], value) == 0)
-                        return i;
-        return -1;
+        struct config_pool *pool = calloc(1, sizeof(*pool));
+
+        if (!pool)
+                return NULL;
+        strcpy(pool->name, name);
+        pool->options.name = pool->name;
+        STAILQ_INSERT_TAIL(&config->pools, pool, link);
+        return pool;
 }
 
-static int parse_log_level(struct reading *reading, const char *value)
+static bool is_pool_name(const char *name)
 {
-        static const char *const names[] = {"error", "warning", "info", "debug", NULL};
-        static const enum log_level levels[] = {
-                LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG};
-        int i = find_name(names, value);
-
-        if (i < 0)
-                return fail(reading, "log_level: '%s' is not error, warning, info or debug", value);
-        reading->config.log_level = levels[i];
-        return 1;
-}
-
-static int parse_accounting(struct reading *reading, const char *value)
-{
-        static const char *const names[] = {"best", "cachestat", "seek", NULL};
-        int i = find_name(names, value);
-
-        if (i < 0)
-                return fail(reading, "accounting: '%s' is not best, cachestat or seek", value);
-        reading->config.accounting =
-                (enum accounting)i; /* the names are in the order of the enum */
-        return 1;
-}
-
-static int parse_exec(struct reading *reading, const char *value)
-{
-        static const char *const names[] = {"no", "yes", NULL};
-        int i = find_name(names, value);
-
-        if (i < 0)
-                return fail(reading, "exec: '%s' is not yes or no", value);
-        reading->config.exec = i;
-        return 1;
-}
-
-/* Bytes from "16384", "512M", "2T". Returns false if it is no size, or too large to be one. */
-static bool read_size(const char *value, uint64_t *ret)
-{
-        static const char units[] = "KMGT";
-        const char *unit;
-        unsigned shift = 0;
-        char *end;
-
-        if (!isdigit((unsigned char)value[0]))
+        if (!isalnum((unsigned char)name[0]))
                 return false;
-        errno = 0;
-        *ret = strtoull(value, &end, 10);
-        if (errno)
-                return false;
-        if (*end) {
-                unit = strchr(units, *end);
-                if (!unit || end[1])
+        for (; *name; name++)
+                if (!isalnum((unsigned char)*name) && !strchr("._-", *name))
                         return false;
-                shift = 10 * ((unsigned)(unit - units) + 1);
-        }
-        if (*ret > UINT64_MAX >> shift)
-                return false;
-        *ret <<= shift;
         return true;
 }
 
-static int parse_capacity(struct reading *reading, const char *value)
+static int begin_pool(struct reading *reading, const char *name)
 {
-        uint64_t largest = POOL_PAGES_MAX * (uint64_t)sysconf(_SC_PAGESIZE), size;
-
-        if (!read_size(value, &size))
-                return fail(reading, "capacity: '%s' is no size such as 512M or 2T", value);
-        if (!size || size % CHUNK_SIZE || size > largest)
-                return fail(reading, "capacity: '%s' is not a multiple of 16M up to %lluT", value,
-                        (unsigned long long)(largest >> 40));
-        reading->config.capacity = size;
+        if (!is_pool_name(name))
+                return fail(reading, -EINVAL,
+                        "'%s' is no name for a pool: use letters, digits, '.', '_' and '-'", name);
+        reading->pool = config_find_pool(reading->config, name);
+        if (!reading->pool)
+                reading->pool = add_pool(reading->config, name);
+        if (!reading->pool)
+                return fail(reading, -ENOMEM, "out of memory");
+        reading->section = SECTION_POOL;
         return 1;
 }
 
-/* ---- the file -------------------------------------------------------------------------------- */
+/* ---- sections and keys ----------------------------------------------------------------------- */
 
-static const struct key {
-        const char *section;
-        const char *name;
-        int (*parse)(struct reading *reading, const char *value);
-} keys[] = {
-        {"daemon", "socket", parse_socket},
-        {"daemon", "socket_mode", parse_socket_mode},
-        {"daemon", "log_level", parse_log_level},
-        {"daemon", "accounting", parse_accounting},
-        {"pool default", "capacity", parse_capacity},
-        {"pool default", "exec", parse_exec},
-};
-
-#define KEYS (sizeof(keys) / sizeof(keys[0]))
-
-static bool is_section(const char *name)
+static int begin_section(struct reading *reading)
 {
-        for (size_t i = 0; i < KEYS; i++)
-                if (strcmp(keys[i].section, name) == 0)
-                        return true;
-        return false;
+        const char *name = reading->section_name;
+
+        reading->section = SECTION_NONE;
+        reading->pool = NULL;
+        if (strncmp(name, "pool ", 5) == 0)
+                return begin_pool(reading, name + 5 + strspn(name + 5, " "));
+        if (strcmp(name, "daemon") == 0) {
+                reading->section = SECTION_DAEMON;
+        } else if (strcmp(name, "private") == 0) {
+                reading->section = SECTION_PRIVATE;
+                reading->pool = &reading->config->private_pools;
+        } else {
+                return fail(reading, -EINVAL, "unknown section [%s]", name);
+        }
+        return 1;
+}
+
+static int set_key(struct reading *reading, const struct key *key, const char *value)
+{
+        uint64_t *seen = reading->pool ? &reading->pool->seen : &reading->seen;
+        void *object = reading->pool ? (void *)reading->pool : (void *)reading->config;
+        uint64_t bit = UINT64_C(1) << (key - keys);
+        char error[CONFIG_VALUE_ERROR_MAX];
+        int r;
+
+        if (*seen & bit)
+                return fail(reading, -EINVAL, "key '%s' is given twice", key->name);
+        *seen |= bit;
+        r = key->parse(value, key->argument, (char *)object + key->offset, error);
+        return r < 0 ? fail(reading, r, "%s: %s", key->name, error) : 1;
 }
 
 static int on_key(void *user, const char *section, const char *name, const char *value)
@@ -183,32 +197,33 @@ static int on_key(void *user, const char *section, const char *name, const char 
         struct reading *reading = user;
 
         if (!section[0])
-                return fail(reading, "key '%s' stands before the first section", name);
-        for (size_t i = 0; i < KEYS; i++) {
-                if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
-                        continue;
-                if (reading->seen & 1u << i)
-                        return fail(reading, "key '%s' is given twice", name);
-                reading->seen |= 1u << i;
-                return keys[i].parse(reading, value);
-        }
-        if (is_section(section))
-                return fail(reading, "unknown key '%s' in [%s]", name, section);
-        return fail(reading, "unknown section [%s]", section);
+                return fail(reading, -EINVAL, "key '%s' stands before the first section", name);
+        for (size_t i = 0; i < KEYS; i++)
+                if (keys[i].sections & reading->section && strcmp(keys[i].name, name) == 0)
+                        return set_key(reading, &keys[i], value);
+        return fail(reading, -EINVAL, "unknown key '%s' in [%s]", name, reading->section_name);
 }
 
-/* inih tells of keys only: a section without any is looked at here. */
+/* inih tells of keys only: a section is looked at here, so that one without any counts too. */
 static void check_section(struct reading *reading, const char *line)
 {
         const char *start = line + strspn(line, " \t"), *end = strchr(start, ']');
-        char name[64];
+        size_t length;
 
         if (*start != '[' || !end)
                 return;
-        snprintf(name, sizeof(name), "%.*s", (int)(end - start - 1), start + 1);
-        if (!is_section(name))
-                fail(reading, "unknown section [%s]", name);
+        length = (size_t)(end - ++start);
+        if (length > SECTION_NAME_MAX) {
+                fail(reading, -EINVAL, "the name of the section is longer than %d bytes",
+                        SECTION_NAME_MAX);
+                return;
+        }
+        memcpy(reading->section_name, start, length);
+        reading->section_name[length] = 0;
+        begin_section(reading);
 }
+
+/* ---- a file ---------------------------------------------------------------------------------- */
 
 /* inih's way to get a line: counts them, and refuses one that inih would silently cut in two. */
 static char *read_line(char *buffer, int size, void *stream)
@@ -217,12 +232,17 @@ static char *read_line(char *buffer, int size, void *stream)
         char *line = fgets(buffer, size, reading->stream);
 
         if (!line) {
-                reading->read_error = ferror(reading->stream) ? errno : 0;
+                if (ferror(reading->stream)) {
+                        reading->error_line = reading->line + 1;
+                        reading->result = -errno;
+                        snprintf(reading->error, CONFIG_ERROR_MAX, "%s: cannot read it: %s",
+                                reading->path, strerror(errno));
+                }
                 return NULL;
         }
         reading->line++;
         if (strlen(line) + 1 == (size_t)size && !strchr(line, '\n')) {
-                fail(reading, "line is too long");
+                fail(reading, -EINVAL, "line is too long");
                 return NULL;
         }
         check_section(reading, line);
@@ -236,38 +256,20 @@ static int parse_file(struct reading *reading)
 
         if (line < 0) {
                 reading->line++;
-                fail(reading, "out of memory");
+                fail(reading, -ENOMEM, "out of memory");
         } else if (line > 0 && (!reading->error_line || line < reading->error_line)) {
                 reading->error_line = 0;
                 reading->line = line;
-                fail(reading, "neither a [section] nor a 'key = value'");
+                fail(reading, -EINVAL, "neither a [section] nor a 'key = value'");
         }
-        if (reading->read_error) {
-                snprintf(reading->error, CONFIG_ERROR_MAX, "%s: cannot read it: %s", reading->path,
-                        strerror(reading->read_error));
-                return -reading->read_error;
-        }
-        return reading->error_line ? -EINVAL : 0;
+        return reading->result;
 }
 
-void config_init(struct config *config)
+/* Reads a file over what `config` says. */
+static int read_file(struct config *config, const char *path, char *error)
 {
-        *config = (struct config){
-                .socket_mode = 0660,
-                .log_level = LOG_LEVEL_INFO,
-                .accounting = ACCOUNTING_BEST,
-        };
-}
-
-void config_deinit(struct config *config)
-{
-        free(config->socket);
-        config->socket = NULL;
-}
-
-int config_read(struct config *config, const char *path, char error[CONFIG_ERROR_MAX])
-{
-        struct reading reading = {.path = path, .error = error, .config = *config};
+        struct reading reading = {.path = path, .error = error, .config = config};
+        struct config_pool *pool;
         int r;
 
         reading.stream = fopen(path, "re");
@@ -276,16 +278,113 @@ int config_read(struct config *config, const char *path, char error[CONFIG_ERROR
                 snprintf(error, CONFIG_ERROR_MAX, "%s: cannot read it: %s", path, strerror(-r));
                 return r;
         }
-        reading.config.socket = NULL; /* the old one stays where it is until all is right */
+        config->private_pools.seen = 0;
+        STAILQ_FOREACH (pool, &config->pools, link)
+                pool->seen = 0;
         r = parse_file(&reading);
         fclose(reading.stream);
-        if (r < 0) {
-                config_deinit(&reading.config);
+        return r;
+}
+
+/* ---- all files ------------------------------------------------------------------------------- */
+
+static int is_part(const struct dirent *entry)
+{
+        size_t length = strlen(entry->d_name);
+
+        return entry->d_name[0] != '.' && length > 5 &&
+               strcmp(entry->d_name + length - 5, ".conf") == 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+        return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int read_part(struct config *config, const char *folder, const char *name, char *error)
+{
+        cleanup_(freep) char *path = NULL;
+
+        if (asprintf(&path, "%s/%s", folder, name) < 0) {
+                path = NULL;
+                snprintf(error, CONFIG_ERROR_MAX, "%s: out of memory", folder);
+                return -ENOMEM;
+        }
+        return read_file(config, path, error);
+}
+
+static int read_parts(struct config *config, const char *folder, char *error)
+{
+        struct dirent **entries;
+        int count = scandir(folder, &entries, is_part, by_name), r = 0;
+
+        if (count < 0 && errno == ENOENT)
+                return 0;
+        if (count < 0) {
+                r = -errno;
+                snprintf(error, CONFIG_ERROR_MAX, "%s: cannot read it: %s", folder, strerror(-r));
                 return r;
         }
-        if (!reading.config.socket)
-                reading.config.socket = steal_ptr(config->socket);
-        config_deinit(config);
-        *config = reading.config;
+        for (int i = 0; i < count; i++) {
+                if (r == 0)
+                        r = read_part(config, folder, entries[i]->d_name, error);
+                free(entries[i]);
+        }
+        free(entries);
+        return r;
+}
+
+static int read_all(struct config *config, const char *path, char *error)
+{
+        const char *file = path ? path : CONFIG_DEFAULT_PATH;
+        cleanup_(freep) char *folder = NULL;
+        struct config_pool *first = add_pool(config, "default");
+
+        if (!first || asprintf(&folder, "%s.d", file) < 0) {
+                folder = NULL;
+                snprintf(error, CONFIG_ERROR_MAX, "%s: out of memory", file);
+                return -ENOMEM;
+        }
+        first->join.everybody = true;
+        if (path || access(file, F_OK) == 0) {
+                int r = read_file(config, file, error);
+
+                if (r < 0)
+                        return r;
+        }
+        return read_parts(config, folder, error);
+}
+
+int config_load(const char *path, struct config *ret, char error[CONFIG_ERROR_MAX])
+{
+        struct config config = {
+                .socket_mode = 0660,
+                .log_level = LOG_LEVEL_INFO,
+                .accounting = ACCOUNTING_BEST,
+                .admin_group = CONFIG_NO_GROUP,
+                .private_pools = {.options.name = "", .join.everybody = true},
+        };
+        int r;
+
+        STAILQ_INIT(&config.pools);
+        r = read_all(&config, path, error);
+        if (r < 0) {
+                config_deinit(&config);
+                return r;
+        }
+        *ret = config; /* the list of pools is never empty, so it has no pointer to its head */
         return 0;
+}
+
+void config_deinit(struct config *config)
+{
+        struct config_pool *pool;
+
+        free(config->socket);
+        while ((pool = STAILQ_FIRST(&config->pools))) {
+                config->pools.stqh_first = STAILQ_NEXT(pool, link);
+                free_pool(pool);
+        }
+        principals_deinit(&config->private_pools.join);
+        config->socket = NULL;
 }

@@ -47,12 +47,9 @@ __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
 
 static int read_config(struct daemon *daemon)
 {
-        const char *path = daemon->options.config;
         char error[CONFIG_ERROR_MAX];
 
-        if (!path && access(CONFIG_DEFAULT_PATH, F_OK) < 0)
-                return 0;
-        if (config_read(&daemon->config, path ? path : CONFIG_DEFAULT_PATH, error) < 0)
+        if (config_load(daemon->options.config, &daemon->config, error) < 0)
                 return fail("%s", error);
         return 0;
 }
@@ -135,18 +132,14 @@ static int open_socket(struct daemon *daemon)
 static int start_memory(struct daemon *daemon)
 {
         const struct memory_options memory = {.accounting = daemon->config.accounting};
-        const struct pool_options pool = {
-                .name = "default",
-                .capacity = daemon->config.capacity,
-                .exec = daemon->config.exec,
-        };
+        const struct config_pool *first = config_find_pool(&daemon->config, "default");
         int r = memory_new(&memory, &daemon->memory);
 
         if (r == -ENOSYS)
                 return fail("this kernel does not have the configured accounting");
         if (r < 0)
                 return fail("cannot set up the memory: %s", strerror(-r));
-        r = pool_new(daemon->memory, &pool, &daemon->pool);
+        r = pool_new(daemon->memory, &first->options, &daemon->pool);
         if (r < 0)
                 return fail("cannot make the default pool: %s", strerror(-r));
         r = memory_start(daemon->memory);
@@ -267,9 +260,8 @@ static int run(const struct options *options)
                 .options = *options, .socket_file = SOCKET_FILE_NONE, .listen_fd = -1};
         int r;
 
-        config_init(&daemon.config);
         daemon.service = !options->foreground && service_is_used();
-        log_setup(daemon.config.log_level, daemon.service);
+        log_setup(LOG_LEVEL_INFO, daemon.service);
         r = start(&daemon);
         if (!r) {
                 announce(&daemon);
@@ -278,6 +270,19 @@ static int run(const struct options *options)
         stop(&daemon);
         libevent_global_shutdown();
         return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int check_config(const struct options *options)
+{
+        char error[CONFIG_ERROR_MAX];
+        struct config config;
+
+        if (config_load(options->config, &config, error) < 0) {
+                fail("%s", error);
+                return EXIT_FAILURE;
+        }
+        config_deinit(&config);
+        return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -293,6 +298,8 @@ int main(int argc, char **argv)
                 options_print_help(stdout);
         else if (options.version)
                 puts("filememd " FILEMEM_VERSION);
+        else if (options.check_config)
+                return check_config(&options);
         else
                 return run(&options);
         return EXIT_SUCCESS;

@@ -9,6 +9,7 @@ static const struct option long_options[] = {
         {"socket", required_argument, NULL, 's'},
         {"config", required_argument, NULL, 'c'},
         {"foreground", no_argument, NULL, 'f'},
+        {"check-config", no_argument, NULL, 'k'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {0},
@@ -23,13 +24,15 @@ static const char help[] =
         "  --socket PATH   listen there; else $FILEMEM_SOCKET, else the configuration, else\n"
         "                  /run/filemem/filemem.sock for root and\n"
         "                  $XDG_RUNTIME_DIR/filemem/filemem.sock for others\n"
-        "  --config FILE   read FILE, not /etc/filemem/filememd.conf\n"
+        "  --config FILE   read FILE, not /etc/filemem/filememd.conf; after it FILE.d/*.conf\n"
+        "  --check-config  read the configuration, say what is wrong with it, and exit\n"
         "  --foreground    run as a plain program even if systemd started it: it never forks,\n"
         "                  and unless systemd started it this is how it runs anyway\n"
         "  --help          print this and exit\n"
         "  --version       print the version and exit\n"
         "\n"
         "Ends on SIGTERM and SIGINT, after answering what is under way, with exit code 0.\n"
+        "Reads the configuration again on SIGHUP.\n"
         "Exit code 1: it could not start, and one line on stderr says why.\n";
 
 static int fail(char error[OPTIONS_ERROR_MAX], const char *format, const char *what)
@@ -70,6 +73,9 @@ int options_parse(int argc, char **argv, struct options *ret, char error[OPTIONS
                         break;
                 case 'f':
                         options.foreground = true;
+                        break;
+                case 'k':
+                        options.check_config = true;
                         break;
                 case 'h':
                         options.help = true;

@@ -9,6 +9,7 @@ struct options {
         const char *socket; /* NULL: as said elsewhere */
         const char *config; /* NULL: the default file, if there is one */
         bool foreground;
+        bool check_config;
         bool help;
         bool version;
 };

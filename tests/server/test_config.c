@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *folder;
@@ -23,13 +24,36 @@ static void write_text(const char *text)
         ck_assert_ptr_nonnull(file);
         fputs(text, file);
         fclose(file);
-        config_init(&config);
+        config = (struct config){.socket_mode = 1};
 }
 
 static int read_text(const char *text)
 {
         write_text(text);
-        return config_read(&config, path, error);
+        return config_load(path, &config, error);
+}
+
+/* A file NAME in the folder of parts. */
+static void write_part(const char *name, const char *text)
+{
+        char part[256];
+        FILE *file;
+
+        snprintf(part, sizeof(part), "%s.d", path);
+        ck_assert(mkdir(part, 0700) == 0 || errno == EEXIST);
+        snprintf(part, sizeof(part), "%s.d/%s", path, name);
+        file = fopen(part, "w");
+        ck_assert_ptr_nonnull(file);
+        fputs(text, file);
+        fclose(file);
+}
+
+static const struct config_pool *pool(const char *name)
+{
+        const struct config_pool *found = config_find_pool(&config, name);
+
+        ck_assert_ptr_nonnull(found);
+        return found;
 }
 
 static void finish(void)
@@ -45,8 +69,15 @@ START_TEST(empty_file_leaves_the_defaults)
         ck_assert_uint_eq(config.socket_mode, 0660);
         ck_assert_int_eq(config.log_level, LOG_LEVEL_INFO);
         ck_assert_int_eq(config.accounting, ACCOUNTING_BEST);
-        ck_assert_uint_eq(config.capacity, 0);
-        ck_assert(!config.exec);
+        ck_assert_uint_eq(config.admin_group, CONFIG_NO_GROUP);
+        ck_assert_ptr_eq(STAILQ_FIRST(&config.pools), pool("default"));
+        ck_assert_ptr_null(STAILQ_NEXT(pool("default"), link));
+        ck_assert_str_eq(pool("default")->options.name, "default");
+        ck_assert_uint_eq(pool("default")->options.capacity, 0);
+        ck_assert(!pool("default")->options.exec);
+        ck_assert(pool("default")->join.everybody);
+        ck_assert(!pool("default")->admin.everybody);
+        ck_assert(config.private_pools.join.everybody);
         finish();
 }
 END_TEST
@@ -61,16 +92,36 @@ START_TEST(every_key_is_understood)
                                 "socket_mode=0600\n"
                                 "log_level : debug\n"
                                 "accounting = seek ; and why\n"
+                                "admin_group = root\n"
                                 "[pool default]\r\n"
                                 "capacity = 512M\r\n"
-                                "exec = yes") == 0,
+                                "exec = yes\n"
+                                "join = @root, 1000 @1001\n"
+                                "join_read_only=*\n"
+                                "admin = root\n"
+                                "[private]\n"
+                                "capacity = 1G\n"
+                                "exec = no\n"
+                                "join =\n"
+                                "[pool second.pool_2-b]\n") == 0,
                 "%s", error);
         ck_assert_str_eq(config.socket, "/run/somewhere");
         ck_assert_uint_eq(config.socket_mode, 0600);
         ck_assert_int_eq(config.log_level, LOG_LEVEL_DEBUG);
         ck_assert_int_eq(config.accounting, ACCOUNTING_SEEK);
-        ck_assert_uint_eq(config.capacity, UINT64_C(512) << 20);
-        ck_assert(config.exec);
+        ck_assert_uint_eq(config.admin_group, 0);
+        ck_assert_uint_eq(pool("default")->options.capacity, UINT64_C(512) << 20);
+        ck_assert(pool("default")->options.exec);
+        ck_assert_uint_eq(pool("default")->join.count, 3);
+        ck_assert(!pool("default")->join.everybody);
+        ck_assert(pool("default")->join_read_only.everybody);
+        ck_assert_uint_eq(pool("default")->admin.count, 1);
+        ck_assert_uint_eq(config.private_pools.options.capacity, UINT64_C(1) << 30);
+        ck_assert(!config.private_pools.join.everybody);
+        ck_assert_uint_eq(config.private_pools.join.count, 0);
+        /* a section without a key is a pool, and a pool without rules is open to nobody */
+        ck_assert(!pool("second.pool_2-b")->join.everybody);
+        ck_assert_uint_eq(pool("second.pool_2-b")->join.count, 0);
         finish();
 }
 END_TEST
@@ -93,7 +144,7 @@ START_TEST(sizes_are_understood)
 
         snprintf(text, sizeof(text), "[pool default]\ncapacity = %s\n", size_rows[_i].text);
         ck_assert_msg(read_text(text) == 0, "%s", error);
-        ck_assert_uint_eq(config.capacity, size_rows[_i].size);
+        ck_assert_uint_eq(pool("default")->options.capacity, size_rows[_i].size);
         finish();
 }
 END_TEST
@@ -108,7 +159,23 @@ static const struct error_row {
         {"[pool default]\nsocket = /x\n", 2, "unknown key 'socket' in [pool default]"},
         {"[nobody]\n", 1, "unknown section [nobody]"},
         {"[daemon]\n[nobody]\nx = 1\n", 2, "unknown section [nobody]"},
-        {"[pool other]\ncapacity = 16M\n", 1, "unknown section [pool other]"},
+        {"[pool]\n", 1, "unknown section [pool]"},
+        {"[pool ]\n", 1, "'' is no name for a pool: use letters, digits, '.', '_' and '-'"},
+        {"[pool a b]\n", 1, "'a b' is no name for a pool: use letters, digits, '.', '_' and '-'"},
+        {"[pool ../x]\n", 1, "'../x' is no name for a pool: use letters, digits, '.', '_' and '-'"},
+        {"[pool private:1]\n", 1,
+                "'private:1' is no name for a pool: use letters, digits, '.', '_' and '-'"},
+        {"[pool aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n", 1,
+                "the name of the section is longer than 49 bytes"},
+        {"[private]\njoin_read_only = *\n", 2, "unknown key 'join_read_only' in [private]"},
+        {"[pool x]\nadmin_group = root\n", 2, "unknown key 'admin_group' in [pool x]"},
+        {"[pool x]\nexec = no\n[daemon]\n[pool x]\nexec = no\n", 5, "key 'exec' is given twice"},
+        {"[pool x]\njoin = root, nobody-at-all\n", 2, "join: there is no user 'nobody-at-all'"},
+        {"[pool x]\njoin = @nobody-at-all\n", 2, "join: there is no group 'nobody-at-all'"},
+        {"[pool x]\njoin = @\n", 2, "join: there is no group ''"},
+        {"[pool x]\njoin = 4294967295\n", 2, "join: there is no user '4294967295'"},
+        {"[pool x]\njoin = -1\n", 2, "join: there is no user '-1'"},
+        {"[daemon]\nadmin_group = @root\n", 2, "admin_group: there is no group '@root'"},
         {"  [Daemon]\n", 1, "unknown section [Daemon]"},
         {"[]\n", 1, "unknown section []"},
         {"socket = /x\n", 1, "key 'socket' stands before the first section"},
@@ -151,7 +218,7 @@ START_TEST(errors_are_named_with_their_line)
         ck_assert_int_eq(read_text(row->text), -EINVAL);
         snprintf(expected, sizeof(expected), "%s:%d: %s", path, row->line, row->expected);
         ck_assert_str_eq(error, expected);
-        finish();
+        harness_remove_folder(folder);
 }
 END_TEST
 
@@ -163,59 +230,85 @@ START_TEST(line_that_is_too_long_is_an_error)
         strcat(text, "\n");
         ck_assert_int_eq(read_text(text), -EINVAL);
         ck_assert_ptr_nonnull(strstr(error, ":2: line is too long"));
-        finish();
+        harness_remove_folder(folder);
 }
 END_TEST
 
 START_TEST(file_with_an_error_changes_nothing)
 {
-        write_text("[daemon]\nsocket = /new\nsocket_mode = 0600\nlog_level = loud\n");
-        config.socket = strdup("/old");
-        ck_assert_int_eq(config_read(&config, path, error), -EINVAL);
-        ck_assert_str_eq(config.socket, "/old");
-        ck_assert_uint_eq(config.socket_mode, 0660);
+        ck_assert_int_eq(
+                read_text("[daemon]\nsocket = /new\nsocket_mode = 0600\nlog_level = loud\n"),
+                -EINVAL);
+        ck_assert_ptr_null(config.socket);
+        ck_assert_uint_eq(config.socket_mode, 1);
+        harness_remove_folder(folder);
+}
+END_TEST
+
+START_TEST(parts_add_and_replace_in_the_order_of_their_names)
+{
+        write_text("[daemon]\nsocket_mode = 0600\n[pool a]\njoin = 1\nexec = yes\n");
+        write_part("20.conf", "[pool a]\njoin = 3\n[pool c]\n");
+        write_part("10.conf", "[pool a]\njoin = 2\n[pool b]\n");
+        write_part("30.conf.old", "[pool d]\n");
+        write_part(".40.conf", "[pool e]\n");
+        ck_assert_msg(config_load(path, &config, error) == 0, "%s", error);
+        ck_assert_uint_eq(config.socket_mode, 0600);
+        ck_assert(pool("a")->options.exec);
+        ck_assert_uint_eq(pool("a")->join.count, 1);
+        ck_assert_uint_eq(pool("a")->join.list[0].id, 3);
+        ck_assert_ptr_eq(STAILQ_NEXT(pool("a"), link), pool("b"));
+        ck_assert_ptr_eq(STAILQ_NEXT(pool("b"), link), pool("c"));
+        ck_assert_ptr_null(STAILQ_NEXT(pool("c"), link));
         finish();
 }
 END_TEST
 
-START_TEST(what_is_not_said_stays)
+START_TEST(error_in_a_part_is_named_with_its_file)
 {
-        write_text("[daemon]\nsocket_mode = 0600\n");
-        config.socket = strdup("/old");
-        ck_assert_int_eq(config_read(&config, path, error), 0);
-        ck_assert_str_eq(config.socket, "/old");
-        ck_assert_uint_eq(config.socket_mode, 0600);
-        finish();
+        char expected[CONFIG_ERROR_MAX];
+
+        write_text("");
+        write_part("a.conf", "[pool a]\n\nexec = perhaps\n");
+        ck_assert_int_eq(config_load(path, &config, error), -EINVAL);
+        snprintf(expected, sizeof(expected), "%s.d/a.conf:3: exec: 'perhaps' is not yes or no",
+                path);
+        ck_assert_str_eq(error, expected);
+        harness_remove_folder(folder);
 }
 END_TEST
 
 START_TEST(missing_file_is_an_error)
 {
-        config_init(&config);
-        ck_assert_int_eq(config_read(&config, "/nowhere/at/all", error), -ENOENT);
+        ck_assert_int_eq(config_load("/nowhere/at/all", &config, error), -ENOENT);
         ck_assert_str_eq(error, "/nowhere/at/all: cannot read it: No such file or directory");
-        config_deinit(&config);
 }
 END_TEST
 
 START_TEST(folder_is_an_error)
 {
-        config_init(&config);
-        ck_assert_int_eq(config_read(&config, "/", error), -EISDIR);
-        config_deinit(&config);
+        ck_assert_int_eq(config_load("/", &config, error), -EISDIR);
 }
 END_TEST
 
-START_TEST(out_of_memory_is_an_error)
+START_TEST(every_failed_allocation_is_an_error)
 {
-        int r;
+        bool happened = true;
+        long n;
 
-        write_text("[daemon]\nsocket = /x\n");
-        fault_alloc_at(0);
-        r = config_read(&config, path, error);
-        ck_assert_int_eq(r, -EINVAL);
-        ck_assert(fault_alloc_happened());
-        ck_assert_ptr_nonnull(strstr(error, "out of memory"));
+        write_text("[daemon]\nsocket = /x\n[pool a]\njoin = 1 2 @3\nadmin = 4\n");
+        for (n = 0; happened; n++) {
+                int r;
+
+                fault_alloc_at(n);
+                r = config_load(path, &config, error);
+                happened = fault_alloc_happened();
+                fault_alloc_at(-1);
+                ck_assert_int_eq(r, happened ? -ENOMEM : 0);
+                if (happened)
+                        ck_assert_ptr_nonnull(strstr(error, "out of memory"));
+        }
+        ck_assert_int_gt(n, 8); /* two pools, the path, two lists of words, four principals */
         finish();
 }
 END_TEST
@@ -233,9 +326,10 @@ int main(void)
                 (int)(sizeof(error_rows) / sizeof(error_rows[0])));
         tcase_add_test(tests, line_that_is_too_long_is_an_error);
         tcase_add_test(tests, file_with_an_error_changes_nothing);
-        tcase_add_test(tests, what_is_not_said_stays);
+        tcase_add_test(tests, parts_add_and_replace_in_the_order_of_their_names);
+        tcase_add_test(tests, error_in_a_part_is_named_with_its_file);
         tcase_add_test(tests, missing_file_is_an_error);
         tcase_add_test(tests, folder_is_an_error);
-        tcase_add_test(tests, out_of_memory_is_an_error);
+        tcase_add_test(tests, every_failed_allocation_is_an_error);
         return harness_run(suite);
 }

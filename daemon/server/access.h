@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Who may do something: users and groups by number, or everybody. It knows neither names nor
+ * sockets. Not thread safe.
+ */
+struct principal {
+        bool is_group;
+        uint32_t id;
+};
+
+struct principals {
+        bool everybody;
+        size_t count;
+        struct principal *list;
+};
+
+/* Nobody. */
+#define PRINCIPALS_NONE ((struct principals){0})
+
+/* Who somebody is, as the kernel says. */
+struct identity {
+        uid_t uid;
+        gid_t gid;
+        const gid_t *groups; /* supplementary ones, borrowed */
+        size_t group_count;
+};
+
+/* Adds one; once more is fine. Returns 0 or -ENOMEM, with nothing changed. */
+int principals_add(struct principals *principals, struct principal principal);
+
+/* *ret is over-written, not freed. Returns 0 or -ENOMEM. */
+int principals_copy(const struct principals *principals, struct principals *ret);
+
+/* Frees the list: nobody is in it then. */
+void principals_deinit(struct principals *principals);
+
+/* Whether a user, or one of its groups, is among them. */
+bool principals_have(const struct principals *principals, const struct identity *identity);
+
+/* Whether it is in the group, as its own or a supplementary one. */
+bool identity_is_in_group(const struct identity *identity, gid_t group);
