@@ -50,13 +50,13 @@ static void measure_early(int fd, uint64_t page_size)
                 munmap(page, page_size);
 }
 
-static int reopen(int fd)
+static int reopen(int fd, int mode)
 {
         char path[32];
         int again;
 
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        again = open(path, O_RDWR | O_CLOEXEC);
+        again = open(path, mode | O_CLOEXEC);
         return again < 0 ? -errno : again;
 }
 
@@ -64,6 +64,7 @@ int memfile_create(struct memfile *file, const char *name, uint64_t capacity, bo
 {
         cleanup_(fd_closep) int fd = create_fd(name, exec);
         cleanup_(fd_closep) int client_fd = -1;
+        cleanup_(fd_closep) int read_only_fd = -1;
         uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 
         if (fd < 0)
@@ -76,12 +77,16 @@ int memfile_create(struct memfile *file, const char *name, uint64_t capacity, bo
                 return -errno;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
-        client_fd = reopen(fd);
+        client_fd = reopen(fd, O_RDWR);
         if (client_fd < 0)
                 return client_fd;
+        read_only_fd = reopen(fd, O_RDONLY);
+        if (read_only_fd < 0)
+                return read_only_fd;
         *file = (struct memfile){
                 .fd = steal_fd(&fd),
                 .client_fd = steal_fd(&client_fd),
+                .read_only_fd = steal_fd(&read_only_fd),
                 .capacity = capacity,
                 .page_size = page_size,
                 .page_shift = (unsigned)__builtin_ctzll(page_size),
@@ -94,6 +99,7 @@ void memfile_close(struct memfile *file)
 {
         file->fd = fd_close(file->fd);
         file->client_fd = fd_close(file->client_fd);
+        file->read_only_fd = fd_close(file->read_only_fd);
 }
 
 int memfile_punch(const struct memfile *file, struct range range)

@@ -12,14 +12,17 @@
  * against resizing and further seals before anyone else gets it, so that no client can take pages
  * away from another (SIGBUS) or forbid punching, and the kernel enforces the capacity.
  *
- * It is open twice. Clients get an open file description that is not the daemon's: what they do to
- * its offset and flags (O_APPEND would redirect a pwrite) is between them.
+ * It is open three times. Clients get an open file description that is not the daemon's: what they
+ * do to its offset and flags (O_APPEND would redirect a pwrite) is between them. One of the two for
+ * them is open for reading only; since the file has mode 0600 another user cannot reopen it for
+ * writing.
  *
  * Thread safe but for creation and closing. Offsets and lengths are bytes.
  */
 struct memfile {
-        int fd;        /* the daemon's */
-        int client_fd; /* the one to hand out */
+        int fd;           /* the daemon's */
+        int client_fd;    /* the one to hand out */
+        int read_only_fd; /* the one to hand out to those who may only read */
         uint64_t capacity;
         uint64_t page_size;
         unsigned page_shift; /* page_size is 1 << page_shift */
@@ -30,7 +33,7 @@ struct memfile {
 
 #define MEMFILE_NONE                                                                               \
         {                                                                                          \
-                .fd = -1, .client_fd = -1                                                          \
+                .fd = -1, .client_fd = -1, .read_only_fd = -1                                      \
         }
 
 /*

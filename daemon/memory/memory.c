@@ -102,6 +102,8 @@ void memory_stop(struct memory *memory)
                 pool->scan_queued = false;
                 cancel(&pool->askers);
         }
+        retire_all(&memory->work);
+        retire_all(&memory->later);
 }
 
 struct memory *memory_free(struct memory *memory)

@@ -76,7 +76,7 @@ struct pool *pool_free(struct pool *pool)
         if (!pool)
                 return NULL;
         memory = pool->memory;
-        check(!memory->started);
+        check(!memory->started || pool->retired);
         check(LIST_EMPTY(&pool->holders) && TAILQ_EMPTY(&pool->decommits) &&
                 TAILQ_EMPTY(&pool->askers));
         while (!LIST_EMPTY(&pool->orphans)) {
@@ -263,6 +263,11 @@ bool pool_find_gap(struct pool *pool, uint32_t page, uint32_t *ret_start, uint32
 int pool_fd(const struct pool *pool)
 {
         return pool->file.client_fd;
+}
+
+int pool_read_only_fd(const struct pool *pool)
+{
+        return pool->file.read_only_fd;
 }
 
 void pool_information(struct pool *pool, struct pool_information *ret)

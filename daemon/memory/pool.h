@@ -87,8 +87,18 @@ int pool_new(struct memory *memory, const struct pool_options *options, struct p
 /* All holders must be freed and the threads stopped. NULL is fine; returns NULL. */
 struct pool *pool_free(struct pool *pool);
 
+/*
+ * The same while the threads run: the reclaim thread gives back its memory and frees it, in pieces
+ * between its other work. All holders must be freed, and no job of the pool may be under way.
+ * Without threads, and by memory_stop(), it is freed at once.
+ */
+void pool_retire(struct pool *pool);
+
 /* The read-write memfd, borrowed: valid as long as the pool. */
 int pool_fd(const struct pool *pool);
+
+/* The same memfd opened for reading: what has it can neither write to it nor map it so. */
+int pool_read_only_fd(const struct pool *pool);
 
 struct pool_information {
         const char *name;  /* valid as long as the pool */

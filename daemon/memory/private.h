@@ -58,6 +58,7 @@ struct pool {
         bool woken;                  /* the reclaim thread knows that there are freed ranges */
         struct pool_job_list decommits;
         struct scan_result scan;
+        bool retired;      /* nobody uses it any more: to be freed by the reclaim thread */
         bool scrub;        /* there are stray pages to punch, */
         uint64_t scrub_at; /* from this time on */
 
@@ -197,6 +198,7 @@ enum reclaim_result {
         RECLAIM_MORE,
         RECLAIM_REST,  /* all that was freed is given back: what comes next can wait a moment */
         RECLAIM_LATER, /* it failed: try again in a while */
+        RECLAIM_GONE,  /* the pool was freed */
 };
 
 /*
@@ -218,6 +220,18 @@ int reclaim_punch(struct pool *pool, struct range range);
 int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count);
 
 void *reclaim_thread(void *argument);
+
+/* ---- retire.c: pools that end -----------------------------------------------------------------
+ */
+
+/* Whether pool_retire() was called. */
+bool retire_is_due(struct pool *pool);
+
+/* One bounded piece of its end; then frees it and returns RECLAIM_GONE. */
+enum reclaim_result retire_step(struct pool *pool);
+
+/* Frees those of a list that are retired. The threads are stopped. */
+void retire_all(struct pool_list *pools);
 
 /* ---- scan.c -------------------------------------------------------------------------------------
  */

@@ -213,12 +213,15 @@ static bool wants_scrub(struct pool *pool, uint64_t *ret_at)
 
 enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
 {
-        struct pool_job *job = next_decommit(pool);
         struct range ranges[RECLAIM_BATCH];
+        struct pool_job *job;
         size_t count;
         uint64_t at;
         int r;
 
+        if (retire_is_due(pool))
+                return retire_step(pool);
+        job = next_decommit(pool);
         if (job) {
                 decommit_run(job); /* clients wait for these: first, between any two punches */
                 return RECLAIM_MORE;

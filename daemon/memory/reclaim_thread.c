@@ -90,8 +90,10 @@ static struct pool *wait_for_work(struct memory *memory)
 
 static void put_back(struct memory *memory, struct pool *pool, enum reclaim_result result)
 {
-        LOCK_SCOPE(&memory->work_lock);
+        if (result == RECLAIM_GONE)
+                return;
 
+        LOCK_SCOPE(&memory->work_lock);
         if (result == RECLAIM_REST && !pool->urgent) {
                 dequeue(memory, pool); /* whatever was freed meanwhile can wait */
                 pool->queued = POOL_RESTING;
