@@ -56,9 +56,9 @@ static const struct key {
         {"admin_group", DAEMON(admin_group), config_parse_group, NULL},
         {"capacity", ANY_POOL(options.capacity), config_parse_capacity, NULL},
         {"exec", ANY_POOL(options.exec), config_parse_bool, NULL},
-        {"join", ANY_POOL(join), config_parse_principals, NULL},
-        {"join_read_only", POOL(join_read_only), config_parse_principals, NULL},
-        {"admin", POOL(admin), config_parse_principals, NULL},
+        {"join", ANY_POOL(access.join), config_parse_principals, NULL},
+        {"join_read_only", POOL(access.join_read_only), config_parse_principals, NULL},
+        {"admin", POOL(access.admin), config_parse_principals, NULL},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -103,9 +103,7 @@ __attribute__((format(printf, 3, 4))) static int fail(
 
 static void free_pool(struct config_pool *pool)
 {
-        principals_deinit(&pool->join);
-        principals_deinit(&pool->join_read_only);
-        principals_deinit(&pool->admin);
+        access_deinit(&pool->access);
         free(pool);
 }
 
@@ -345,7 +343,7 @@ static int read_all(struct config *config, const char *path, char *error)
                 snprintf(error, CONFIG_ERROR_MAX, "%s: out of memory", file);
                 return -ENOMEM;
         }
-        first->join.everybody = true;
+        first->access.join.everybody = true;
         if (path || access(file, F_OK) == 0) {
                 int r = read_file(config, file, error);
 
@@ -362,7 +360,7 @@ int config_load(const char *path, struct config *ret, char error[CONFIG_ERROR_MA
                 .log_level = LOG_LEVEL_INFO,
                 .accounting = ACCOUNTING_BEST,
                 .admin_group = CONFIG_NO_GROUP,
-                .private_pools = {.options.name = "", .join.everybody = true},
+                .private_pools = {.options.name = "", .access.join.everybody = true},
         };
         int r;
 
@@ -385,6 +383,6 @@ void config_deinit(struct config *config)
                 config->pools.stqh_first = STAILQ_NEXT(pool, link);
                 free_pool(pool);
         }
-        principals_deinit(&config->private_pools.join);
+        access_deinit(&config->private_pools.access);
         config->socket = NULL;
 }

@@ -18,9 +18,7 @@ struct config_pool {
         STAILQ_ENTRY(config_pool) link;
         char name[POOL_NAME_MAX + 1];
         struct pool_options options; /* its name is the one above */
-        struct principals join;      /* read-write; in [private]: who may make one */
-        struct principals join_read_only;
-        struct principals admin;
+        struct access access;        /* of [private]: `join` is who may make one */
         uint64_t seen; /* a bit for each key that the file which is being read has said */
 };
 

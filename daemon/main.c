@@ -4,6 +4,8 @@
 #include "config.h"
 #include "memory/pool.h"
 #include "options.h"
+#include "reload.h"
+#include "rules.h"
 #include "server/server.h"
 #include "server/socket.h"
 #include "service/service.h"
@@ -16,18 +18,22 @@
 #include <string.h>
 #include <sys/resource.h>
 
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+#define SIGNALS (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
+
 /* All that the daemon is made of, in the order in which it is made. */
 struct daemon {
         struct options options;
         struct config config;
         bool service; /* systemd started it */
         struct event_base *base;
-        struct event *signals[2];
+        struct event *signals[SIGNALS];
         struct socket_file socket_file;
         int listen_fd; /* until the server has it */
         struct memory *memory;
-        struct pool *pool;
         struct server *server;
+        struct reload reload;
 };
 
 /* One line; the caller exits with 1. */
@@ -132,16 +138,12 @@ static int open_socket(struct daemon *daemon)
 static int start_memory(struct daemon *daemon)
 {
         const struct memory_options memory = {.accounting = daemon->config.accounting};
-        const struct config_pool *first = config_find_pool(&daemon->config, "default");
         int r = memory_new(&memory, &daemon->memory);
 
         if (r == -ENOSYS)
                 return fail("this kernel does not have the configured accounting");
         if (r < 0)
                 return fail("cannot set up the memory: %s", strerror(-r));
-        r = pool_new(daemon->memory, &first->options, &daemon->pool);
-        if (r < 0)
-                return fail("cannot make the default pool: %s", strerror(-r));
         r = memory_start(daemon->memory);
         if (r < 0)
                 return fail("cannot start the threads of the memory: %s", strerror(-r));
@@ -153,6 +155,10 @@ static void on_signal(evutil_socket_t number, short what, void *context)
         struct daemon *daemon = context;
 
         (void)what;
+        if (number == SIGHUP) {
+                reload_begin(&daemon->reload, NULL);
+                return;
+        }
         log_info("stopping on %s", number == SIGINT ? "SIGINT" : "SIGTERM");
         if (daemon->service)
                 service_notify_stopping();
@@ -176,13 +182,12 @@ static struct event_base *new_base(void)
 /* Before there is a socket, so that whoever sees it can end the daemon well. */
 static int start_loop(struct daemon *daemon)
 {
-        static const int numbers[] = {SIGTERM, SIGINT};
-
         daemon->base = new_base();
         if (!daemon->base)
                 return fail("cannot set up the event loop");
-        for (int i = 0; i < 2; i++) {
-                daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
+        for (size_t i = 0; i < SIGNALS; i++) {
+                daemon->signals[i] =
+                        evsignal_new(daemon->base, signal_numbers[i], on_signal, daemon);
                 if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) < 0)
                         return fail("cannot set up the signals");
         }
@@ -191,26 +196,87 @@ static int start_loop(struct daemon *daemon)
 
 static int start_server(struct daemon *daemon)
 {
-        int r = server_new(daemon->base, steal_fd(&daemon->listen_fd), daemon->memory, daemon->pool,
-                &daemon->server);
+        struct rules rules;
+        int r = rules_init(&rules, &daemon->config);
 
         if (r < 0)
-                return fail("cannot set up the server: %s", strerror(-r));
+                return fail("out of memory");
+        r = server_new(daemon->base, steal_fd(&daemon->listen_fd), daemon->memory, &rules.config,
+                &daemon->server);
+        rules_deinit(&rules);
+        if (r < 0)
+                return fail("cannot set up the server and its pools: %s", strerror(-r));
         return 0;
 }
 
 static void announce(const struct daemon *daemon)
 {
-        struct pool_information pool;
         char status[512];
+        unsigned count = 0;
+        struct config_pool *pool;
 
-        pool_information(daemon->pool, &pool);
-        snprintf(status, sizeof(status), "serving a pool of %llu MiB at %s",
-                (unsigned long long)(pool.capacity >> 20),
+        STAILQ_FOREACH (pool, &daemon->config.pools, link)
+                count++;
+        snprintf(status, sizeof(status), "serving %u pool%s at %s", count, count == 1 ? "" : "s",
                 daemon->socket_file.path ? daemon->socket_file.path : "the socket of systemd");
         log_info("version " FILEMEM_VERSION ", %s", status);
         if (daemon->service)
                 service_notify_ready(status);
+}
+
+/* ---- the configuration, again ---------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
+{
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* What the daemon is started with stays as it was. */
+static void warn_of_fixed(const struct config *old, const struct config *new)
+{
+        if (!same_text(old->socket, new->socket) || old->socket_mode != new->socket_mode ||
+                old->log_level != new->log_level || old->accounting != new->accounting)
+                log_warning("socket, socket_mode, log_level and accounting stay what they were "
+                            "when the daemon started");
+}
+
+static int apply_config(void *context, struct config *config, char error[CONFIG_ERROR_MAX])
+{
+        struct daemon *daemon = context;
+        struct rules rules;
+        int r = rules_init(&rules, config);
+
+        if (r == 0) {
+                r = server_configure(daemon->server, &rules.config);
+                rules_deinit(&rules);
+        }
+        if (r < 0) {
+                snprintf(error, CONFIG_ERROR_MAX, "cannot make its pools: %s", strerror(-r));
+                config_deinit(config);
+                return r;
+        }
+        warn_of_fixed(&daemon->config, config);
+        config_deinit(&daemon->config);
+        daemon->config = *config;
+        return 0;
+}
+
+static void begin_reload(void *context, struct server_waiter *waiter)
+{
+        struct daemon *daemon = context;
+
+        reload_begin(&daemon->reload, waiter);
+}
+
+static int prepare_reload(struct daemon *daemon)
+{
+        int r = reload_init(
+                &daemon->reload, daemon->base, daemon->options.config, apply_config, daemon);
+
+        if (r < 0)
+                return fail("cannot set up reading the configuration again: %s", strerror(-r));
+        server_set_reload(daemon->server, begin_reload, daemon);
+        return 0;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -233,19 +299,22 @@ static int start(struct daemon *daemon)
         r = start_memory(daemon);
         if (r < 0)
                 return r;
-        return start_server(daemon);
+        r = start_server(daemon);
+        if (r < 0)
+                return r;
+        return prepare_reload(daemon);
 }
 
 static void stop(struct daemon *daemon)
 {
-        for (int i = 0; i < 2; i++)
+        for (size_t i = 0; i < SIGNALS; i++)
                 if (daemon->signals[i])
                         event_free(daemon->signals[i]);
         if (daemon->server)
                 server_close(daemon->server);
+        reload_deinit(&daemon->reload);
         memory_stop(daemon->memory);
         server_free(daemon->server);
-        pool_free(daemon->pool);
         memory_free(daemon->memory);
         if (daemon->base)
                 event_base_free(daemon->base);
@@ -256,8 +325,10 @@ static void stop(struct daemon *daemon)
 
 static int run(const struct options *options)
 {
-        struct daemon daemon = {
-                .options = *options, .socket_file = SOCKET_FILE_NONE, .listen_fd = -1};
+        struct daemon daemon = {.options = *options,
+                .socket_file = SOCKET_FILE_NONE,
+                .listen_fd = -1,
+                .reload.fd = -1};
         int r;
 
         daemon.service = !options->foreground && service_is_used();

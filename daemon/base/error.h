@@ -46,6 +46,20 @@
                 "the reply is full: ask for this in a request of its own")                         \
         X(OUTCOME_LABEL_BAD, EINVAL, "label is longer than 64 bytes or not printable UTF-8")       \
         X(OUTCOME_POOL_UNKNOWN, ENOENT, "there is no pool of that name")                           \
+        X(OUTCOME_POOL_CLOSED, ENOENT, "the pool is being closed")                                 \
+        X(OUTCOME_POOL_DENIED, EPERM, "the rules of the pool do not let this user join like that") \
+        X(OUTCOME_POOL_NONE, EACCES, "this session is in no pool")                                 \
+        X(OUTCOME_POOL_DESTROYED, ENOENT, "the pool was destroyed by an administrator")            \
+        X(OUTCOME_HELLO_CONTRADICTS, EINVAL, "Hello asks for things that exclude each other")      \
+        X(OUTCOME_READ_ONLY, EACCES, "this session may only read")                                 \
+        X(OUTCOME_PEER_POOL, EACCES, "a peer session is in its pool already and joins no other")   \
+        X(OUTCOME_PEER_UNHEARD, EINVAL, "a peer comes with the reply: it cannot be left out")      \
+        X(OUTCOME_PEER_SECOND, EMSGSIZE,                                                           \
+                "a reply carries one descriptor: ask for this in a request of its own")            \
+        X(OUTCOME_NOT_ADMIN, EPERM, "only an administrator may do this")                           \
+        X(OUTCOME_SESSION_UNKNOWN, ENOENT, "there is no such session")                             \
+        X(OUTCOME_SESSION_KICKED, EPERM, "the session was ended by an administrator")              \
+        X(OUTCOME_CONFIG_BAD, EINVAL, "the configuration has an error: the log says which")        \
         X(OUTCOME_VERSION, EPROTO, "unsupported major version of the protocol")                    \
         X(OUTCOME_MESSAGE_EMPTY, EPROTO, "message has neither a Hello nor a Request")              \
         X(OUTCOME_MESSAGE_TOO_LARGE, EPROTO, "message is larger than 64 KiB")                      \

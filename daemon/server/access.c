@@ -49,6 +49,36 @@ void principals_deinit(struct principals *principals)
         *principals = PRINCIPALS_NONE;
 }
 
+int access_copy(const struct access *access, struct access *ret)
+{
+        struct access copy = {0};
+        int r = principals_copy(&access->join, &copy.join);
+
+        if (r == 0)
+                r = principals_copy(&access->join_read_only, &copy.join_read_only);
+        if (r == 0)
+                r = principals_copy(&access->admin, &copy.admin);
+        if (r < 0) {
+                access_deinit(&copy);
+                return r;
+        }
+        *ret = copy;
+        return 0;
+}
+
+void access_deinit(struct access *access)
+{
+        principals_deinit(&access->join);
+        principals_deinit(&access->join_read_only);
+        principals_deinit(&access->admin);
+}
+
+bool access_may_join(const struct access *access, const struct identity *identity, bool read_only)
+{
+        return principals_have(&access->join, identity) ||
+               (read_only && principals_have(&access->join_read_only, identity));
+}
+
 bool identity_is_in_group(const struct identity *identity, gid_t group)
 {
         if (identity->gid == group)

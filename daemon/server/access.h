@@ -44,5 +44,18 @@ void principals_deinit(struct principals *principals);
 /* Whether a user, or one of its groups, is among them. */
 bool principals_have(const struct principals *principals, const struct identity *identity);
 
+/* Who may do what with a pool. */
+struct access {
+        struct principals join; /* read-write, and so read-only too */
+        struct principals join_read_only;
+        struct principals admin;
+};
+
+/* As principals_copy(), of all of them. */
+int access_copy(const struct access *access, struct access *ret);
+void access_deinit(struct access *access);
+
+bool access_may_join(const struct access *access, const struct identity *identity, bool read_only);
+
 /* Whether it is in the group, as its own or a supplementary one. */
 bool identity_is_in_group(const struct identity *identity, gid_t group);

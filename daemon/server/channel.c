@@ -14,6 +14,7 @@
 struct channel_packet {
         STAILQ_ENTRY(channel_packet) link;
         int fd;
+        bool owned; /* the descriptor */
         size_t size;
         uint8_t data[];
 };
@@ -111,13 +112,15 @@ static int send_packet(int socket, const uint8_t *data, size_t size, int fd)
         return sent < 0 ? -errno : 0;
 }
 
-static int queue_packet(struct channel *channel, const uint8_t *data, size_t size, int fd)
+static int queue_packet(
+        struct channel *channel, const uint8_t *data, size_t size, int fd, bool owned)
 {
         struct channel_packet *packet = malloc(sizeof(*packet) + size);
 
         if (!packet)
                 return -ENOMEM;
         packet->fd = fd;
+        packet->owned = owned;
         packet->size = size;
         memcpy(packet->data, data, size);
         STAILQ_INSERT_TAIL(&channel->queue, packet, link);
@@ -130,7 +133,19 @@ int channel_send(struct channel *channel, const uint8_t *data, size_t size, int 
 
         if (!channel_blocked(channel))
                 r = send_packet(channel->fd, data, size, fd);
-        return r == -EAGAIN ? queue_packet(channel, data, size, fd) : r;
+        return r == -EAGAIN ? queue_packet(channel, data, size, fd, false) : r;
+}
+
+int channel_hand_over(struct channel *channel, const uint8_t *data, size_t size, int fd)
+{
+        int r = -EAGAIN;
+
+        if (!channel_blocked(channel))
+                r = send_packet(channel->fd, data, size, fd);
+        if (r == -EAGAIN && queue_packet(channel, data, size, fd, true) == 0)
+                return 0;
+        fd_close(fd);
+        return r == -EAGAIN ? -ENOMEM : r;
 }
 
 static void drop_first(struct channel *channel)
@@ -138,6 +153,8 @@ static void drop_first(struct channel *channel)
         struct channel_packet *packet = STAILQ_FIRST(&channel->queue);
 
         STAILQ_REMOVE_HEAD(&channel->queue, link);
+        if (packet->owned)
+                fd_close(packet->fd);
         free(packet);
 }
 

@@ -51,6 +51,9 @@ int channel_receive(struct channel *channel, bool careful, uint8_t *buffer, size
  */
 int channel_send(struct channel *channel, const uint8_t *data, size_t size, int fd);
 
+/* The same with a descriptor that is taken over, also when it fails. */
+int channel_hand_over(struct channel *channel, const uint8_t *data, size_t size, int fd);
+
 /* Sends what is queued as far as it goes. Returns 0 or a negative errno as channel_send(). */
 int channel_flush(struct channel *channel);
 

@@ -2,25 +2,81 @@
 #include "server/greeting.h"
 
 #include "base/error.h"
+#include "server/identity.h"
 #include "server/label.h"
 #include "server/session.h"
 #include "server/state.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
-static int check_hello(const Filemem__Hello *hello, const char *pool)
+#define DEFAULT_POOL "default"
+
+static int check_hello(const Filemem__Hello *hello)
 {
         if (hello->major != WIRE_MAJOR)
                 return OUTCOME_VERSION;
         if (!label_is_valid(hello->label))
                 return OUTCOME_LABEL_BAD;
-        if (hello->pool[0] && strcmp(hello->pool, pool) != 0)
-                return OUTCOME_POOL_UNKNOWN;
+        if ((hello->pool[0] != 0) + hello->private_pool + hello->no_pool > 1)
+                return OUTCOME_HELLO_CONTRADICTS;
+        /* Nobody could ever write to it. */
+        if (hello->private_pool && hello->read_only)
+                return OUTCOME_HELLO_CONTRADICTS;
         return 0;
 }
 
-static int send_welcome(struct session *session, const struct pool_information *pool)
+/* A peer is in its pool, and may say so. */
+static int check_peer(const struct session *session, const Filemem__Hello *hello)
+{
+        if (hello->private_pool || hello->no_pool)
+                return OUTCOME_PEER_POOL;
+        if (hello->pool[0] && strcmp(hello->pool, served_name(session->served)) != 0)
+                return OUTCOME_PEER_POOL;
+        return session->served->state == SERVED_DESTROYED ? OUTCOME_POOL_CLOSED : 0;
+}
+
+/* The pool to enter, with a user for it; NULL where there is none to be entered. */
+static int choose_pool(
+        const struct session *session, const Filemem__Hello *hello, struct served **ret)
+{
+        struct pools *pools = &session->server->pools;
+        struct identity identity;
+
+        *ret = NULL;
+        if (session->parent)
+                return check_peer(session, hello);
+        if (hello->no_pool)
+                return 0;
+        identity_ask(session, &identity);
+        if (hello->private_pool)
+                return pools_make_private(pools, &identity, ret);
+        return pools_join(pools, hello->pool[0] ? hello->pool : DEFAULT_POOL, &identity,
+                hello->read_only, ret);
+}
+
+static void fill_pool(const struct session *session, Filemem__Welcome *welcome)
+{
+        const struct served *served = session->served;
+        struct pool_information pool;
+
+        pool_information(served->pool, &pool);
+        welcome->pool = (char *)(uintptr_t)pool.name;
+        welcome->capacity = pool.capacity;
+        welcome->size = pool.size;
+        welcome->private_pool = served->is_private;
+}
+
+static int choose_fd(const struct session *session)
+{
+        if (!session->served)
+                return -1;
+        return session->read_only ? pool_read_only_fd(session->served->pool)
+                                  : pool_fd(session->served->pool);
+}
+
+static int send_welcome(struct session *session)
 {
         Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
         Filemem__Welcome welcome = FILEMEM__WELCOME__INIT;
@@ -28,31 +84,33 @@ static int send_welcome(struct session *session, const struct pool_information *
         welcome.major = WIRE_MAJOR;
         welcome.minor = WIRE_MINOR;
         welcome.session = session->id;
-        welcome.pool = (char *)(uintptr_t)pool->name;
-        welcome.capacity = pool->capacity;
-        welcome.size = pool->size;
-        welcome.page_size = pool->page_size;
+        welcome.page_size = (uint64_t)sysconf(_SC_PAGESIZE);
         welcome.chunk_size = CHUNK_SIZE;
         welcome.max_message = WIRE_MESSAGE_MAX;
         welcome.max_operations = WIRE_OPERATIONS_MAX;
         welcome.daemon_version = (char *)(uintptr_t)FILEMEM_VERSION;
+        welcome.read_only = session->read_only;
+        welcome.parent = session->parent;
+        if (session->served)
+                fill_pool(session, &welcome);
         message.body_case = FILEMEM__TO_CLIENT__BODY_WELCOME;
         message.welcome = &welcome;
-        return session_send(session, &message, pool_fd(session->server->pool));
+        return session_send(session, &message, choose_fd(session));
 }
 
 int greeting_answer(struct session *session, const Filemem__Hello *hello)
 {
-        struct pool_information pool;
-        int r;
+        struct served *served;
+        int r = check_hello(hello);
 
-        pool_information(session->server->pool, &pool);
-        r = check_hello(hello, pool.name);
-        if (r)
-                return r;
-        r = session_open(session, hello->label);
         if (!r)
-                r = send_welcome(session, &pool);
+                r = choose_pool(session, hello, &served);
+        if (!r)
+                r = session_open(session, served, hello->read_only, hello->label);
+        if (!r)
+                r = send_welcome(session);
         /* The kernel limits descriptors in flight; they are those of clients that do not read. */
-        return r == -ETOOMANYREFS || r == -ENOMEM ? OUTCOME_DAEMON_FULL : r;
+        return r == -ETOOMANYREFS || r == -ENOMEM || r == -EMFILE || r == -ENFILE
+                       ? OUTCOME_DAEMON_FULL
+                       : r;
 }

@@ -2,19 +2,11 @@
 #include "server/handlers.h"
 
 #include "base/clock.h"
+#include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/state.h"
 
 #include <errno.h>
-
-/*
- * protobuf-c has char * for strings that it never writes. What is pointed to lives until the reply
- * is encoded: static text, names of pools, or the request's arena.
- */
-static char *text(const char *constant)
-{
-        return (char *)(uintptr_t)constant;
-}
 
 int handle_ping(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
@@ -92,14 +84,15 @@ static Filemem__KindUsage **list_kinds(struct arena *arena, const struct pool_us
         return list;
 }
 
-static int report_usage(struct request *request, Filemem__Result *result)
+static int report_usage(
+        struct request *request, const struct served *served, Filemem__Result *result)
 {
         Filemem__UsageReport *report = arena_alloc(request->arena, sizeof(*report));
         struct pool_usage usage;
 
         if (!report)
                 return -ENOMEM;
-        pool_usage(request->session->server->pool, &usage);
+        pool_usage(served->pool, &usage);
         filemem__usage_report__init(report);
         report->kinds = list_kinds(request->arena, &usage);
         if (!report->kinds)
@@ -120,20 +113,29 @@ static int report_usage(struct request *request, Filemem__Result *result)
 int handle_usage(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
 {
-        (void)operation;
-        return report_usage(request, result);
+        struct served *served;
+        int r = pool_asked(request, operation->usage->pool, &served);
+
+        return r ? r : report_usage(request, served, result);
 }
 
 void begin_update_usage(struct request *request, const Filemem__Operation *operation)
 {
-        (void)operation;
+        struct served *served;
+        int r = pool_asked(request, operation->update_usage->pool, &served);
+
+        if (r) {
+                request_job_done(&request->job, r);
+                return;
+        }
+        request->asked = served_use(served);
         request->job.done = request_job_done;
-        pool_update_usage(&request->job, request->session->server->pool);
+        pool_update_usage(&request->job, served->pool);
 }
 
 int finish_update_usage(struct request *request, int job_result, Filemem__Result *result)
 {
-        return job_result ? job_result : report_usage(request, result);
+        return job_result ? job_result : report_usage(request, request->asked, result);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
@@ -152,30 +154,4 @@ int finish_decommit(struct request *request, int job_result, Filemem__Result *re
         (void)request;
         (void)result;
         return job_result;
-}
-
-int handle_pool_info(
-        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
-{
-        Filemem__PoolReport *report = arena_alloc(request->arena, sizeof(*report));
-        struct pool_information pool;
-
-        (void)operation;
-        if (!report)
-                return -ENOMEM;
-        pool_information(request->session->server->pool, &pool);
-        filemem__pool_report__init(report);
-        report->name = text(pool.name);
-        report->capacity = pool.capacity;
-        report->size = pool.size;
-        report->page_size = pool.page_size;
-        report->hugepage_size = HUGEPAGE_SIZE;
-        report->chunk_size = CHUNK_SIZE;
-        report->exec = pool.exec;
-        report->entries = pool.entries;
-        report->sessions = request->session->server->open_sessions;
-        report->metadata = pool.metadata;
-        result->body_case = FILEMEM__RESULT__BODY_POOL_INFO;
-        result->pool_info = report;
-        return 0;
 }

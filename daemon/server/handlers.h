@@ -16,8 +16,6 @@ int handle_decref(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
 int handle_usage(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
-int handle_pool_info(
-        struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
 
 void begin_decommit(struct request *request, const Filemem__Operation *operation);
 int finish_decommit(struct request *request, int job_result, Filemem__Result *result);

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "server/identity.h"
+#include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/state.h"
 
@@ -11,12 +13,6 @@
 #include <unistd.h>
 
 _Static_assert(sizeof(FILEMEM_VERSION) - 1 <= WIRE_VERSION_MAX, "WIRE_RESULT_MAX counts on it");
-
-/* What comes around each element of a list: a tag of one byte and a length of one or two. */
-#define ELEMENT_FRAME 3
-
-/* What comes with a list: `next`, and the tags and lengths of the page and of the result. */
-#define PAGE_FRAME 24
 
 static char *text(const char *constant)
 {
@@ -30,7 +26,7 @@ static void fill_status(const struct server *server, Filemem__StatusReport *repo
         report->version = text(FILEMEM_VERSION);
         report->pid = (uint32_t)getpid();
         report->uptime_ns = clock_now() - server->started_at;
-        report->pools = 1;
+        report->pools = (uint32_t)server->pools.count;
         report->sessions = server->open_sessions;
         report->sessions_total = server->statistics.sessions_total;
         report->requests = server->statistics.requests;
@@ -66,40 +62,64 @@ int report_status(
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
-static bool may_see(const struct session *viewer, const struct session *session)
+/* Who asks. */
+struct viewer {
+        const struct session *session;
+        struct identity identity;
+        bool is_admin;
+};
+
+static bool may_see(const struct viewer *viewer, const struct session *session)
 {
-        return viewer->uid == 0 || viewer->uid == viewer->server->uid ||
-               viewer->uid == session->uid;
+        if (session == viewer->session)
+                return true;
+        if (viewer->session->parent)
+                return false;
+        return viewer->is_admin || viewer->session->uid == session->uid ||
+               (session->served && served_is_admin(session->served, &viewer->identity));
 }
 
-static bool is_listed(const struct session *viewer, const struct session *session, uint64_t after)
+/* A peer counts from its beginning: it keeps its pool. */
+static bool is_listed(const struct viewer *viewer, const struct session *session, uint64_t after)
 {
-        return session->id > after && session->holder && !session->ended &&
+        return session->id > after && (session->greeted || session->holder) && !session->ended &&
                may_see(viewer, session);
 }
 
-/* NULL when out of memory. Copies the label: the session may be gone when the reply is encoded. */
+/* A copy: session and pool may be gone when the reply is encoded. NULL when out of memory. */
+static char *copy_text(struct arena *arena, const char *from)
+{
+        char *copy = arena_alloc(arena, strlen(from) + 1);
+
+        return copy ? strcpy(copy, from) : NULL;
+}
+
+/* NULL when out of memory. */
 static Filemem__SessionReport *describe_session(
-        struct arena *arena, const struct session *session, const char *pool, uint64_t now)
+        struct arena *arena, const struct session *session, uint64_t now)
 {
         Filemem__SessionReport *report = arena_alloc(arena, sizeof(*report));
-        char *label = arena_alloc(arena, strlen(session->label) + 1);
-        struct holder_information holder;
+        char *label = copy_text(arena, session->label);
+        char *pool = copy_text(arena, session->served ? served_name(session->served) : "");
+        struct holder_information holder = {0};
 
-        if (!report || !label)
+        if (!report || !label || !pool)
                 return NULL;
-        holder_information(session->holder, &holder);
+        if (session->holder)
+                holder_information(session->holder, &holder);
         filemem__session_report__init(report);
         report->session = session->id;
         report->pid = session->pid;
         report->uid = session->uid;
         report->gid = session->gid;
-        report->label = strcpy(label, session->label);
-        report->pool = text(pool);
+        report->label = label;
+        report->pool = pool;
         report->age_ns = now - session->opened_at;
         report->held = holder.held;
         report->holdings = holder.holdings;
         report->requests = session->requests;
+        report->read_only = session->read_only;
+        report->parent = session->parent;
         return report;
 }
 
@@ -116,25 +136,26 @@ static bool is_full(const Filemem__Sessions *query, size_t count)
 static int find_sessions(struct request *request, const Filemem__Sessions *query, size_t room,
         size_t *ret_count, uint64_t *ret_next)
 {
-        const struct session *viewer = request->session, *session;
-        struct server *server = viewer->server;
+        struct viewer viewer = {.session = request->session};
+        struct server *server = viewer.session->server;
         uint64_t now = clock_now(), last = 0;
-        struct pool_information pool;
+        const struct session *session;
         size_t count = 0;
 
-        pool_information(server->pool, &pool);
+        identity_ask(viewer.session, &viewer.identity);
+        viewer.is_admin = pools_is_admin(&server->pools, &viewer.identity);
         TAILQ_FOREACH (session, &server->sessions, link) {
                 Filemem__SessionReport *report;
                 size_t size;
 
-                if (!is_listed(viewer, session, query->after))
+                if (!is_listed(&viewer, session, query->after))
                         continue;
                 if (is_full(query, count))
                         break;
-                report = describe_session(request->arena, session, pool.name, now);
+                report = describe_session(request->arena, session, now);
                 if (!report)
                         return -ENOMEM;
-                size = filemem__session_report__get_packed_size(report) + ELEMENT_FRAME;
+                size = filemem__session_report__get_packed_size(report) + REPORTS_ELEMENT_FRAME;
                 if (size > room && !count)
                         return OUTCOME_PAGE_NO_ROOM;
                 if (size > room)
@@ -156,9 +177,9 @@ int report_sessions(
         uint64_t next;
         int r;
 
-        if (room <= PAGE_FRAME)
+        if (room <= REPORTS_PAGE_FRAME)
                 return OUTCOME_PAGE_NO_ROOM;
-        r = find_sessions(request, operation->sessions, room - PAGE_FRAME, &count, &next);
+        r = find_sessions(request, operation->sessions, room - REPORTS_PAGE_FRAME, &count, &next);
         if (r)
                 return r;
         if (!page)
@@ -197,7 +218,7 @@ static size_t count_fitting(const struct pool_entry *entries, size_t count, size
                 size_t size;
 
                 describe_entry(&entries[i], &dump);
-                size = filemem__dump_entry__get_packed_size(&dump) + ELEMENT_FRAME;
+                size = filemem__dump_entry__get_packed_size(&dump) + REPORTS_ELEMENT_FRAME;
                 if (size > room)
                         return i;
                 room -= size;
@@ -228,14 +249,18 @@ int report_dump(
         struct server *server = request->session->server;
         Filemem__DumpPage *page = arena_alloc(request->arena, sizeof(*page));
         size_t room = request_room(request), asked = WIRE_PAGE_MAX, count, fitting;
+        struct served *served;
         uint64_t next;
+        int r = pool_asked(request, query->pool, &served);
 
-        if (room <= PAGE_FRAME)
+        if (r)
+                return r;
+        if (room <= REPORTS_PAGE_FRAME)
                 return OUTCOME_PAGE_NO_ROOM;
-        room -= PAGE_FRAME;
+        room -= REPORTS_PAGE_FRAME;
         if (query->limit && query->limit < asked)
                 asked = query->limit;
-        count = pool_dump(server->pool, query->from, server->entries, asked, &next);
+        count = pool_dump(served->pool, query->from, server->entries, asked, &next);
         fitting = count_fitting(server->entries, count, room);
         if (count && !fitting)
                 return OUTCOME_PAGE_NO_ROOM;

@@ -2,6 +2,7 @@
 #include "server/request.h"
 
 #include "base/check.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "proto/status.h"
@@ -56,6 +57,19 @@ static void keep_failure(struct request *request, int r)
         failure->result = r;
 }
 
+/* The sentence of a refusal: its own, or what the operation has to say. */
+static char *choose_text(struct request *request, int r)
+{
+        char *own = request->sentence[0] ? arena_alloc(request->arena, sizeof(request->sentence))
+                                         : NULL;
+
+        if (!own)
+                return (char *)(uintptr_t)error_text(r);
+        strcpy(own, request->sentence);
+        request->sentence[0] = 0;
+        return own;
+}
+
 /* Takes a result into the reply, and takes from the room what it needs. */
 static void keep_result(
         struct request *request, const struct rpc *rpc, const Filemem__Result *result, int r)
@@ -65,7 +79,7 @@ static void keep_result(
 
         if (r) {
                 kept->status = status_from_errno(error_status(r));
-                kept->text = (char *)(uintptr_t)error_text(r);
+                kept->text = choose_text(request, r);
         } else {
                 *kept = *result;
                 if (rpc->lists)
@@ -82,14 +96,15 @@ static void keep(struct request *request, const struct rpc *rpc, const Filemem__
 {
         bool wanted = !request->message->operations[request->index]->no_reply;
 
+        if (r || !wanted)
+                request->arena->used = mark;
         if (r)
                 request->session->server->statistics.refusals++;
         if (wanted)
                 keep_result(request, rpc, result, r);
         else
                 keep_failure(request, r);
-        if (r || !wanted)
-                request->arena->used = mark;
+        request->sentence[0] = 0;
         request->index++;
 }
 
@@ -193,6 +208,18 @@ static bool begin(
         return true;
 }
 
+/* Whether this session may do such a thing at all. */
+static int check_session(const struct session *session, const struct rpc *rpc)
+{
+        if (!rpc)
+                return OUTCOME_OPERATION_UNKNOWN;
+        if (!rpc->changes)
+                return 0;
+        if (!session->holder)
+                return OUTCOME_POOL_NONE;
+        return session->read_only ? OUTCOME_READ_ONLY : 0;
+}
+
 /*
  * Runs from the operation at index on. Returns true at the end, false if it has to wait: then
  * *request is where it does.
@@ -205,13 +232,13 @@ static bool run_operations(struct request **request)
                 const struct rpc *rpc = current_rpc(*request);
                 Filemem__Result result = FILEMEM__RESULT__INIT;
                 size_t mark = (*request)->arena->used;
-                int r = OUTCOME_OPERATION_UNKNOWN;
+                int r = check_session((*request)->session, rpc);
 
-                if (rpc && rpc->begin) {
+                if (!r && rpc->begin) {
                         if (begin(request, rpc, operation))
                                 return false;
                         r = OUTCOME_DAEMON_FULL;
-                } else if (rpc) {
+                } else if (!r) {
                         r = rpc->run(*request, operation, &result);
                 }
                 keep(*request, rpc, &result, r, mark);
@@ -232,15 +259,24 @@ static void finish_operation(struct request *request)
         keep(request, rpc, &result, r, mark);
 }
 
+/* Lets go of what it has beside memory. */
+static void forget(struct request *request)
+{
+        request->asked = served_release(request->asked);
+        request->fd = fd_close(request->fd);
+}
+
 /* ---- answering ------------------------------------------------------------------------------- */
 
-static int send_reply(struct session *session, Filemem__Reply *reply)
+/* fd: taken over, or -1. */
+static int send_reply(struct session *session, Filemem__Reply *reply, int fd)
 {
         Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
 
         message.body_case = FILEMEM__TO_CLIENT__BODY_REPLY;
         message.reply = reply;
-        return session_send(session, &message, -1);
+        return fd < 0 ? session_send(session, &message, -1)
+                      : session_hand_over(session, &message, fd);
 }
 
 static int send_failure(const struct request *request, const struct request_failure *failure)
@@ -268,7 +304,7 @@ static int answer(struct request *request)
                 reply.id = request->message->id;
                 reply.results = request->results;
                 reply.n_results = request->n_results;
-                r = send_reply(request->session, &reply);
+                r = send_reply(request->session, &reply, steal_fd(&request->fd));
         }
         for (size_t i = 0; i < request->n_failures && r == 0; i++)
                 r = send_failure(request, &request->failures[i]);
@@ -284,7 +320,7 @@ static int refuse(struct session *session, uint64_t id, int outcome)
         reply.id = id;
         reply.status = status_from_errno(error_status(outcome));
         reply.text = (char *)(uintptr_t)error_text(outcome);
-        return send_reply(session, &reply);
+        return send_reply(session, &reply, -1);
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
@@ -306,6 +342,9 @@ static void start(struct request *request, struct session *session, const Fileme
         request->pages = 0;
         request->began_at = 0;
         request->yielded = false;
+        request->fd = -1;
+        request->asked = NULL;
+        request->sentence[0] = 0;
         for (size_t i = 0; i < message->n_operations; i++)
                 request->wanted += !message->operations[i]->no_reply;
         results = arena_alloc(arena, sizeof(*results) * request->wanted);
@@ -354,11 +393,13 @@ void request_receive(struct inbox_item *item)
         if (!session->ended) {
                 if (!request->yielded)
                         finish_operation(request);
+                request->asked = served_release(request->asked);
                 request->yielded = false;
                 if (!run_operations(&request))
                         return;
                 r = answer(request);
         }
+        forget(request);
         parked_free((void *)((char *)request - offsetof(struct parked, request)));
         session_unpark(session, r);
 }

@@ -5,11 +5,13 @@
 #include "proto/arena.h"
 #include "proto/wire.h"
 #include "server/inbox.h"
+#include "server/server.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct served;
 struct session;
 
 /* A no-reply operation that was refused. */
@@ -36,6 +38,8 @@ struct request {
         size_t n_results;
         struct request_failure failures[WIRE_OPERATIONS_MAX];
         size_t n_failures;
+        int fd;               /* to go with the reply; owned; -1: none */
+        struct served *asked; /* the pool that the operation which is run waits for; or NULL */
 
         uint64_t pages;    /* of ranges since the clock was looked at */
         uint64_t began_at; /* clock_now() when that was many for the first time; 0: not yet */
@@ -46,6 +50,8 @@ struct request {
         int job_result;
         bool yielded;
         struct inbox_item item;
+        struct server_waiter waiter;
+        char sentence[WIRE_TEXT_MAX + 1]; /* of the next refusal, if not the usual one; else "" */
 };
 
 /*

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/rpc.h"
 
+#include "server/administration.h"
 #include "server/handlers.h"
+#include "server/peers.h"
+#include "server/pool_reports.h"
 #include "server/reports.h"
 
 #include <stddef.h>
@@ -11,17 +14,23 @@
 /* Indexed by the case: the fields of Operation are numbered without gaps. */
 static const struct rpc rpcs[] = {
         [BODY(PING)] = {BODY(PING), .run = handle_ping},
-        [BODY(ALLOCATE)] = {BODY(ALLOCATE), .run = handle_allocate},
-        [BODY(INCREF)] = {BODY(INCREF), .run = handle_incref},
-        [BODY(DECREF)] = {BODY(DECREF), .run = handle_decref},
-        [BODY(DECOMMIT)] = {BODY(DECOMMIT), .begin = begin_decommit, .finish = finish_decommit},
+        [BODY(ALLOCATE)] = {BODY(ALLOCATE), .changes = true, .run = handle_allocate},
+        [BODY(INCREF)] = {BODY(INCREF), .changes = true, .run = handle_incref},
+        [BODY(DECREF)] = {BODY(DECREF), .changes = true, .run = handle_decref},
+        [BODY(DECOMMIT)] = {BODY(DECOMMIT), .changes = true, .begin = begin_decommit,
+                .finish = finish_decommit},
         [BODY(USAGE)] = {BODY(USAGE), .run = handle_usage},
         [BODY(UPDATE_USAGE)] = {BODY(UPDATE_USAGE), .begin = begin_update_usage,
                 .finish = finish_update_usage},
-        [BODY(POOL_INFO)] = {BODY(POOL_INFO), .run = handle_pool_info},
+        [BODY(POOL_INFO)] = {BODY(POOL_INFO), .run = report_pool},
         [BODY(DAEMON_STATUS)] = {BODY(DAEMON_STATUS), .run = report_status},
         [BODY(SESSIONS)] = {BODY(SESSIONS), .lists = true, .run = report_sessions},
         [BODY(DUMP)] = {BODY(DUMP), .lists = true, .run = report_dump},
+        [BODY(OPEN_PEER)] = {BODY(OPEN_PEER), .run = handle_open_peer},
+        [BODY(POOLS)] = {BODY(POOLS), .lists = true, .run = report_pools},
+        [BODY(DESTROY_POOL)] = {BODY(DESTROY_POOL), .run = handle_destroy_pool},
+        [BODY(KICK_SESSION)] = {BODY(KICK_SESSION), .run = handle_kick_session},
+        [BODY(RELOAD)] = {BODY(RELOAD), .begin = begin_reload, .finish = finish_reload},
 };
 
 const struct rpc *rpc_find(const Filemem__Operation *operation)

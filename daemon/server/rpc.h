@@ -13,7 +13,8 @@ struct request;
  */
 struct rpc {
         Filemem__Operation__BodyCase body;
-        bool lists; /* its result has a list, and takes as much of the reply as there is room */
+        bool changes; /* memory of the pool: not for a session that only reads, or is in none */
+        bool lists;   /* its result has a list, and takes as much of the reply as there is room */
 
         int (*run)(struct request *request, const Filemem__Operation *operation,
                 Filemem__Result *result);

@@ -7,6 +7,7 @@
 #include "server/closer.h"
 #include "server/state.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -31,8 +32,23 @@ static void on_stopped(evutil_socket_t fd, short what, void *context)
         event_base_loopbreak(server->base);
 }
 
+/* A destroyed pool has had time enough. */
+static void on_expired(struct served *served)
+{
+        struct session *session, *next;
+        struct server *server = (void *)((char *)served->pools - offsetof(struct server, pools));
+
+        served_use(served); /* it outlasts its last session, for as long as this takes */
+        for (session = TAILQ_FIRST(&server->sessions); session; session = next) {
+                next = TAILQ_NEXT(session, link);
+                if (session->served == served && !session->ended)
+                        session_end(session, 0);
+        }
+        served_release(served);
+}
+
 /* Hands over what it makes one by one, so that server_free() serves every stage. */
-static int start(struct server *server, int listen_fd)
+static int start(struct server *server, const struct pools_config *config, int listen_fd)
 {
         cleanup_(fd_closep) int fd = listen_fd;
         int r;
@@ -40,6 +56,9 @@ static int start(struct server *server, int listen_fd)
         if (arena_init(&server->decode, WIRE_ARENA_SIZE) < 0 ||
                 arena_init(&server->results, SERVER_RESULTS_SIZE) < 0)
                 return -ENOMEM;
+        r = pools_configure(&server->pools, config);
+        if (r < 0)
+                return r;
         r = closer_new(&server->closer);
         if (r < 0)
                 return r;
@@ -57,8 +76,8 @@ static uint64_t get_fd_limit(void)
         return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
 }
 
-int server_new(struct event_base *base, int listen_fd, struct memory *memory, struct pool *pool,
-        struct server **ret)
+int server_new(struct event_base *base, int listen_fd, struct memory *memory,
+        const struct pools_config *config, struct server **ret)
 {
         struct server *server = calloc(1, sizeof(*server));
         int r;
@@ -69,7 +88,6 @@ int server_new(struct event_base *base, int listen_fd, struct memory *memory, st
         }
         server->base = base;
         server->memory = memory;
-        server->pool = pool;
         server->listener.fd = -1;
         server->inbox.fd = -1;
         server->next_session = 1;
@@ -78,13 +96,32 @@ int server_new(struct event_base *base, int listen_fd, struct memory *memory, st
         server->fd_limit = get_fd_limit();
         TAILQ_INIT(&server->sessions);
         evtimer_assign(&server->stopped, base, on_stopped, server);
-        r = start(server, listen_fd);
+        pools_init(&server->pools, base, memory, server->uid, on_expired);
+        r = start(server, config, listen_fd);
         if (r < 0) {
                 server_free(server);
                 return r;
         }
         *ret = server;
         return 0;
+}
+
+int server_configure(struct server *server, const struct pools_config *config)
+{
+        return pools_configure(&server->pools, config);
+}
+
+void server_set_reload(struct server *server, server_reload *reload, void *context)
+{
+        server->reload = reload;
+        server->reload_context = context;
+}
+
+struct pool *server_find_pool(struct server *server, const char *name)
+{
+        struct served *served = pools_find(&server->pools, name);
+
+        return served ? served->pool : NULL;
 }
 
 void server_stop(struct server *server)
@@ -105,7 +142,8 @@ void server_stop(struct server *server)
 bool server_is_careful(const struct server *server)
 {
         return closer_is_busy(server->closer) ||
-               2 * server->connections + SERVER_FDS_SPARE > server->fd_limit;
+               2 * server->connections + 3 * server->pools.count + SERVER_FDS_SPARE >
+                       server->fd_limit;
 }
 
 void server_keep_session(struct server *server, struct session *session)
@@ -143,6 +181,7 @@ struct server *server_free(struct server *server)
                 inbox_receive(&server->inbox); /* the parked requests, which free their sessions */
                 inbox_deinit(&server->inbox);
         }
+        pools_deinit(&server->pools);
         event_del(&server->stopped);
         server->closer = closer_free(server->closer);
         arena_deinit(&server->results);

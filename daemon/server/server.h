@@ -2,12 +2,13 @@
 #pragma once
 
 #include "memory/pool.h"
+#include "server/pools.h"
 
 #include <event2/event.h>
 
 /*
- * The daemon as clients see it: accepts connections, keeps sessions, answers requests. It borrows
- * an event loop, the memory and the pool, and does all its work in that loop. Not thread safe.
+ * The daemon as clients see it: accepts connections, keeps pools and sessions, answers requests. It
+ * borrows an event loop and the memory, and does all its work in that loop. Not thread safe.
  *
  * Its end has three steps, because a request may still be under way on a thread of the memory room:
  *
@@ -18,11 +19,33 @@
 struct server;
 
 /*
- * Takes over listen_fd, a listening SOCK_SEQPACKET socket, also when it fails. Returns 0 or a
- * negative errno.
+ * Makes the pools of the configuration, and takes over listen_fd, a listening SOCK_SEQPACKET
+ * socket, also when it fails. Returns 0 or a negative errno.
  */
-int server_new(struct event_base *base, int listen_fd, struct memory *memory, struct pool *pool,
-        struct server **ret);
+int server_new(struct event_base *base, int listen_fd, struct memory *memory,
+        const struct pools_config *config, struct server **ret);
+
+/* pools_configure(): a new configuration while the server runs. */
+int server_configure(struct server *server, const struct pools_config *config);
+
+/* Who waits for the configuration to be read again. */
+struct server_waiter {
+        STAILQ_ENTRY(server_waiter) link;
+        /* error: one line if result is not 0. Called once, in the loop's thread. */
+        void (*done)(struct server_waiter *waiter, int result, const char *error);
+};
+
+STAILQ_HEAD(server_waiters, server_waiter);
+
+/*
+ * What an administrator's Reload does: begins to read the configuration again. The waiter is the
+ * reader's until it calls `done`, which it has to do before server_free().
+ */
+typedef void server_reload(void *context, struct server_waiter *waiter);
+void server_set_reload(struct server *server, server_reload *reload, void *context);
+
+/* For tests: the pool of that name, borrowed; NULL if there is none. */
+struct pool *server_find_pool(struct server *server, const char *name);
 
 /*
  * Begins a graceful stop: accepts nothing more, answers every message that was sent already and

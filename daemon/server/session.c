@@ -12,6 +12,7 @@
 #include "server/state.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -52,11 +53,20 @@ int session_send(struct session *session, const Filemem__ToClient *message, int 
         return channel_send(&session->channel, output, (size_t)size, fd);
 }
 
+int session_hand_over(struct session *session, const Filemem__ToClient *message, int fd)
+{
+        uint8_t *output = session->server->output;
+        ssize_t size = wire_encode_to_client(message, output);
+
+        check(size > 0);
+        return channel_hand_over(&session->channel, output, (size_t)size, fd);
+}
+
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 static int handle_request(struct session *session, const Filemem__Request *request)
 {
-        if (!session->holder)
+        if (!session->greeted)
                 return OUTCOME_HELLO_MISSING;
         session->requests++;
         return request_handle(session, request);
@@ -79,8 +89,8 @@ static int receive_message(struct session *session, size_t *ret_operations)
         switch (message->body_case) {
         case FILEMEM__TO_DAEMON__BODY_HELLO:
                 *ret_operations = 1;
-                return session->holder ? OUTCOME_HELLO_TWICE
-                                       : greeting_answer(session, message->hello);
+                return session->greeted ? OUTCOME_HELLO_TWICE
+                                        : greeting_answer(session, message->hello);
         case FILEMEM__TO_DAEMON__BODY_REQUEST:
                 *ret_operations = message->request->n_operations;
                 return handle_request(session, message->request);
@@ -192,9 +202,28 @@ static void refuse_connection(struct channel *channel, int result)
         log_client(LOG_LEVEL_WARNING, "refused a connection: %s", error_text(result));
 }
 
-void session_new(struct server *server, int fd)
+static struct session *make_session(struct server *server, int fd)
 {
         struct session *session = calloc(1, sizeof(*session));
+
+        if (!session)
+                return NULL;
+        session->server = server;
+        channel_init(&session->channel, fd, server->closer);
+        session->process = -1;
+        return session;
+}
+
+static void keep_session(struct session *session)
+{
+        session->id = session->server->next_session++;
+        session->opened_at = clock_now();
+        server_keep_session(session->server, session);
+}
+
+void session_new(struct server *server, int fd)
+{
+        struct session *session = make_session(server, fd);
         struct channel channel;
         int r = OUTCOME_DAEMON_FULL;
 
@@ -203,9 +232,6 @@ void session_new(struct server *server, int fd)
                 refuse_connection(&channel, r);
                 return;
         }
-        session->server = server;
-        channel_init(&session->channel, fd, server->closer);
-        session->process = -1;
         r = identify_peer(session);
         if (!r)
                 r = watch(session);
@@ -215,21 +241,99 @@ void session_new(struct server *server, int fd)
                 free(session);
                 return;
         }
-        session->id = server->next_session++;
-        session->opened_at = clock_now();
-        server_keep_session(server, session);
+        keep_session(session);
 }
 
-int session_open(struct session *session, const char *label)
+/* Takes over one user of the pool, also when it fails. Returns 0 or -ENOMEM. */
+static int enter(struct session *session, struct served *served)
+{
+        int r = holder_new(served->pool, &session->holder);
+
+        if (r < 0) {
+                served_release(served);
+                return r;
+        }
+        session->served = served;
+        served->sessions++;
+        return 0;
+}
+
+static void leave(struct session *session)
+{
+        session->holder = holder_free(session->holder);
+        if (session->served)
+                session->served->sessions--;
+        session->served = served_release(session->served);
+}
+
+int session_open(struct session *session, struct served *served, bool read_only, const char *label)
 {
         struct server *server = session->server;
-        int r = holder_new(server->pool, &session->holder);
+        int r = served ? enter(session, served) : 0;
 
         if (r)
                 return r;
-        strcpy(session->label, label); /* label_is_valid() has seen its length */
+        session->greeted = true;
+        session->read_only |= read_only;
+        if (label[0])
+                strcpy(session->label, label); /* label_is_valid() has seen its length */
         server->open_sessions++;
         server->statistics.sessions_total++;
+        return 0;
+}
+
+/* ---- peers ----------------------------------------------------------------------------------- */
+
+/* The daemon's end does not block; the other one does, as one that was connected. */
+static int make_sockets(int sockets[2])
+{
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return OUTCOME_DAEMON_FULL;
+        check(fcntl(sockets[0], F_SETFL, O_NONBLOCK) == 0);
+        return 0;
+}
+
+/* Takes over the daemon's end, also when it fails. Returns 0 or OUTCOME_DAEMON_FULL. */
+static int make_peer(const struct session *session, int fd, struct session **ret)
+{
+        struct session *peer = make_session(session->server, fd);
+
+        if (!peer) {
+                fd_close(fd);
+                return OUTCOME_DAEMON_FULL;
+        }
+        peer->uid = session->uid;
+        peer->gid = session->gid;
+        peer->parent = session->id;
+        if (enter(peer, served_use(session->served)) < 0 || watch(peer)) {
+                leave(peer);
+                fd_close(fd);
+                free(peer);
+                return OUTCOME_DAEMON_FULL;
+        }
+        *ret = peer;
+        return 0;
+}
+
+int session_open_peer(
+        struct session *session, bool read_only, const char *label, uint64_t *ret_id, int *ret_fd)
+{
+        struct session *peer;
+        int sockets[2];
+        int r = make_sockets(sockets);
+
+        if (r)
+                return r;
+        r = make_peer(session, sockets[0], &peer);
+        if (r) {
+                fd_close(sockets[1]);
+                return r;
+        }
+        peer->read_only = read_only;
+        strcpy(peer->label, label);
+        keep_session(peer);
+        *ret_id = peer->id;
+        *ret_fd = sockets[1];
         return 0;
 }
 
@@ -254,6 +358,8 @@ void session_end(struct session *session, int result)
         event_del(&session->death);
         if (result)
                 blame(session, result);
+        else if (session->farewell)
+                goodbye_send(&session->channel, session->farewell);
         channel_close(&session->channel);
         session->process = fd_close(session->process);
         if (!session->parked)
@@ -265,9 +371,9 @@ void session_free(struct session *session)
         struct server *server = session->server;
 
         check(session->ended && !session->parked);
-        if (session->holder)
+        if (session->greeted)
                 server->open_sessions--;
-        session->holder = holder_free(session->holder);
+        leave(session);
         server_forget_session(server, session);
         free(session);
 }
@@ -288,4 +394,10 @@ void session_unpark(struct session *session, int result)
 void session_drain(struct session *session)
 {
         channel_drain(&session->channel);
+}
+
+void session_dismiss(struct session *session, int outcome)
+{
+        session->farewell = outcome;
+        session_drain(session);
 }

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 struct request;
+struct served;
 struct server;
 
 /*
@@ -19,13 +20,17 @@ struct server;
  *
  *   1. session_new(): connected. Who it is has been asked of the kernel. The one message that it
  * may send now is Hello.
- *   2. session_open(): greeted. It has a holder and is listed. It sends requests, at most
- *      SESSION_TURN_MESSAGES of which are answered in a turn of the loop.
+ *   2. session_open(): greeted, and in a pool with a holder unless it wanted none. It sends
+ * requests, at most SESSION_TURN_MESSAGES of which are answered in a turn of the loop.
  *   3. It is not read from while answers wait to be sent (the channel is blocked) or while a
  * request is parked: waits for another thread.
- *   4. session_end(): the client hung up, its process died, it broke the protocol, or the daemon
- *      stops. The connection is closed at once. The holder, and with it all that it holds, goes
- * too, but not before a parked request is through.
+ *   4. session_end(): the client hung up, its process died, it broke the protocol, an administrator
+ *      ended it, or the daemon stops. The connection is closed at once. The holder, and with it all
+ * that it holds, goes too, but not before a parked request is through.
+ *
+ * A peer is a session that another one opened: it begins in the pool of that one, with a holder,
+ * and says Hello when somebody uses the socket. Nobody knows who that will be: it has no process
+ * and is nobody's identity, though it counts as a session of the user that opened it.
  */
 struct session {
         struct server *server;
@@ -41,9 +46,14 @@ struct session {
         gid_t gid;
         uint64_t opened_at; /* clock_now() */
         uint64_t requests;
-        struct holder *holder; /* NULL before Hello */
+        bool greeted;          /* said Hello */
+        bool read_only;        /* has a memfd for reading, and changes nothing in the pool */
+        uint64_t parent;       /* of a peer: the session that opened it; else 0 */
+        struct served *served; /* the pool that it is in; NULL: none, or not yet */
+        struct holder *holder; /* in that pool */
         struct request *parked;
-        bool ended; /* waits for the parked request only */
+        int farewell; /* outcome for its Goodbye when it ends, though it is not to blame; or 0 */
+        bool ended;   /* waits for the parked request only */
         char label[WIRE_LABEL_MAX + 1];
 };
 
@@ -52,17 +62,37 @@ TAILQ_HEAD(session_list, session);
 /* Takes over a connected, non-blocking socket, which gets a Goodbye if there can be no session. */
 void session_new(struct server *server, int fd);
 
-/* Hello was right: the session gets its holder and its label. Returns 0 or -ENOMEM. */
-int session_open(struct session *session, const char *label);
+/*
+ * Hello was right: the session is greeted and has its label. served: the pool that it is to be in,
+ * of which one user is taken over, also when it fails; NULL: it stays in what it is in. Returns 0
+ * or -ENOMEM.
+ */
+int session_open(struct session *session, struct served *served, bool read_only, const char *label);
+
+/*
+ * Makes a peer of a session that is in a pool. label: a valid one. Returns 0 and the other end of
+ * its socket, blocking, or OUTCOME_DAEMON_FULL.
+ */
+int session_open_peer(
+        struct session *session, bool read_only, const char *label, uint64_t *ret_id, int *ret_fd);
 
 /* Sends a message. Returns 0 or a negative errno, after which the session has to be ended. */
 int session_send(struct session *session, const Filemem__ToClient *message, int fd);
+
+/* The same with a descriptor that is taken over, also when it fails. */
+int session_hand_over(struct session *session, const Filemem__ToClient *message, int fd);
 
 /* The parked request is through: goes on reading, or frees a session that ended meanwhile. */
 void session_unpark(struct session *session, int result);
 
 /* Answers what was sent already, then ends. */
 void session_drain(struct session *session);
+
+/*
+ * Answers what was sent already, then ends with a Goodbye of that outcome, which is not counted as
+ * the client's fault.
+ */
+void session_dismiss(struct session *session, int outcome);
 
 /*
  * Ends the session and forgets it. result: an outcome or an errno that the client is told of and

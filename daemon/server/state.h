@@ -6,9 +6,12 @@
 #include "proto/wire.h"
 #include "server/inbox.h"
 #include "server/listener.h"
+#include "server/pools.h"
 #include "server/request.h"
+#include "server/server.h"
 #include "server/session.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,20 +45,22 @@ struct server_statistics {
 struct server {
         struct event_base *base;
         struct memory *memory;
-        struct pool *pool;
+        struct pools pools;
         struct listener listener;
         struct closer *closer;
         struct inbox inbox;
         struct event stopped;         /* when a stop is over, at the latest */
         struct session_list sessions; /* by ascending identity */
         uint64_t connections;         /* all in the list; each takes two descriptors */
-        uint64_t open_sessions;       /* that got a Welcome */
+        uint64_t open_sessions;       /* that said Hello */
         uint64_t fd_limit;            /* RLIMIT_NOFILE */
         uint64_t next_session;
         uint64_t started_at; /* clock_now() */
         uid_t uid;           /* of the daemon */
         bool stopping;
         struct server_statistics statistics;
+        server_reload *reload; /* NULL: there is nothing to be read again */
+        void *reload_context;
 
         /*
          * One message at a time is worked on, so these serve all sessions, and the way of a message
@@ -67,6 +72,7 @@ struct server {
         struct request request;
         struct pool_entry entries[WIRE_PAGE_MAX];
         Filemem__SessionReport *found[WIRE_PAGE_MAX];
+        gid_t groups[NGROUPS_MAX];
         uint8_t input[WIRE_MESSAGE_MAX];
         uint8_t output[WIRE_MESSAGE_MAX];
 };

@@ -75,9 +75,9 @@ START_TEST(empty_file_leaves_the_defaults)
         ck_assert_str_eq(pool("default")->options.name, "default");
         ck_assert_uint_eq(pool("default")->options.capacity, 0);
         ck_assert(!pool("default")->options.exec);
-        ck_assert(pool("default")->join.everybody);
-        ck_assert(!pool("default")->admin.everybody);
-        ck_assert(config.private_pools.join.everybody);
+        ck_assert(pool("default")->access.join.everybody);
+        ck_assert(!pool("default")->access.admin.everybody);
+        ck_assert(config.private_pools.access.join.everybody);
         finish();
 }
 END_TEST
@@ -112,16 +112,16 @@ START_TEST(every_key_is_understood)
         ck_assert_uint_eq(config.admin_group, 0);
         ck_assert_uint_eq(pool("default")->options.capacity, UINT64_C(512) << 20);
         ck_assert(pool("default")->options.exec);
-        ck_assert_uint_eq(pool("default")->join.count, 3);
-        ck_assert(!pool("default")->join.everybody);
-        ck_assert(pool("default")->join_read_only.everybody);
-        ck_assert_uint_eq(pool("default")->admin.count, 1);
+        ck_assert_uint_eq(pool("default")->access.join.count, 3);
+        ck_assert(!pool("default")->access.join.everybody);
+        ck_assert(pool("default")->access.join_read_only.everybody);
+        ck_assert_uint_eq(pool("default")->access.admin.count, 1);
         ck_assert_uint_eq(config.private_pools.options.capacity, UINT64_C(1) << 30);
-        ck_assert(!config.private_pools.join.everybody);
-        ck_assert_uint_eq(config.private_pools.join.count, 0);
+        ck_assert(!config.private_pools.access.join.everybody);
+        ck_assert_uint_eq(config.private_pools.access.join.count, 0);
         /* a section without a key is a pool, and a pool without rules is open to nobody */
-        ck_assert(!pool("second.pool_2-b")->join.everybody);
-        ck_assert_uint_eq(pool("second.pool_2-b")->join.count, 0);
+        ck_assert(!pool("second.pool_2-b")->access.join.everybody);
+        ck_assert_uint_eq(pool("second.pool_2-b")->access.join.count, 0);
         finish();
 }
 END_TEST
@@ -255,8 +255,8 @@ START_TEST(parts_add_and_replace_in_the_order_of_their_names)
         ck_assert_msg(config_load(path, &config, error) == 0, "%s", error);
         ck_assert_uint_eq(config.socket_mode, 0600);
         ck_assert(pool("a")->options.exec);
-        ck_assert_uint_eq(pool("a")->join.count, 1);
-        ck_assert_uint_eq(pool("a")->join.list[0].id, 3);
+        ck_assert_uint_eq(pool("a")->access.join.count, 1);
+        ck_assert_uint_eq(pool("a")->access.join.list[0].id, 3);
         ck_assert_ptr_eq(STAILQ_NEXT(pool("a"), link), pool("b"));
         ck_assert_ptr_eq(STAILQ_NEXT(pool("b"), link), pool("c"));
         ck_assert_ptr_null(STAILQ_NEXT(pool("c"), link));

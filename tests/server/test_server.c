@@ -20,15 +20,24 @@
  */
 static struct event_base *base;
 static struct memory *memory;
-static struct pool *pool;
+static struct pool *pool; /* the default one, of the server */
 static struct server *server;
 static struct socket_file file;
 static char path[128];
 
+static const struct pool_options options = {.name = "default", .capacity = CHUNK_SIZE};
+static const struct access everybody = {.join.everybody = true};
+static const struct pools_rule rule = {.options = &options, .access = &everybody};
+static const struct pools_config config = {
+        .admin_group = POOLS_NO_GROUP,
+        .private_pools = {.options = &options, .access = &everybody},
+        .pools = &rule,
+        .count = 1,
+};
+
 static void start_server(void)
 {
         const struct memory_options memory_options = {.accounting = ACCOUNTING_BEST};
-        const struct pool_options pool_options = {.name = "default", .capacity = CHUNK_SIZE};
         char error[SOCKET_ERROR_MAX];
         int fd;
 
@@ -37,18 +46,17 @@ static void start_server(void)
         base = event_base_new();
         ck_assert_ptr_nonnull(base);
         ck_assert_int_eq(memory_new(&memory_options, &memory), 0);
-        ck_assert_int_eq(pool_new(memory, &pool_options, &pool), 0);
         ck_assert_int_eq(memory_start(memory), 0);
-        ck_assert_int_eq(server_new(base, fd, memory, pool, &server), 0);
+        ck_assert_int_eq(server_new(base, fd, memory, &config, &server), 0);
+        pool = server_find_pool(server, "default");
 }
 
 static void stop_server(void)
 {
         server_close(server);
         memory_stop(memory);
-        server_free(server);
         pool_validate(pool);
-        pool_free(pool);
+        server_free(server);
         memory_free(memory);
         event_base_free(base);
         socket_close(&file);
@@ -237,7 +245,7 @@ START_TEST(making_a_server_survives_every_failed_allocation)
                 int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r;
 
                 fault_alloc_at(n);
-                r = server_new(base, fd, memory, pool, &second);
+                r = server_new(base, fd, memory, &config, &second);
                 happened = fault_alloc_happened();
                 fault_alloc_at(-1);
                 ck_assert_int_eq(r < 0, happened);
@@ -263,7 +271,7 @@ START_TEST(server_is_freed_with_requests_under_way)
                         raw_request(&raws[i], &operation, 1);
         }
         take_turns(1);
-        stop_server(); /* pool_free() finds out if a holder is left */
+        stop_server(); /* the pools find out if a session is left */
         for (int i = 0; i < 8; i++)
                 raw_close(&raws[i]);
 }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/administration.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "server/identity.h"
+#include "server/request.h"
+#include "server/session.h"
+#include "server/state.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- pools ----------------------------------------------------------------------------------- */
+
+static void dismiss_all(struct server *server, const struct served *served)
+{
+        struct session *session;
+
+        TAILQ_FOREACH (session, &server->sessions, link)
+                if (session->served == served && !session->ended)
+                        session_dismiss(session, OUTCOME_POOL_DESTROYED);
+}
+
+int handle_destroy_pool(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        struct session *session = request->session;
+        struct server *server = session->server;
+        struct served *served = pools_find(&server->pools, operation->destroy_pool->pool);
+        struct identity identity;
+
+        (void)result;
+        identity_ask(session, &identity);
+        if (!served)
+                return OUTCOME_POOL_UNKNOWN;
+        if (session->parent || !served_is_admin(served, &identity))
+                return OUTCOME_NOT_ADMIN;
+        if (served->state == SERVED_DESTROYED)
+                return OUTCOME_POOL_CLOSED;
+        log_info("user %u destroys pool %s, with %llu sessions in it", session->uid,
+                served_name(served), (unsigned long long)served->sessions);
+        dismiss_all(server, served);
+        served_destroy(served);
+        return 0;
+}
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+static struct session *find_session(struct server *server, uint64_t id)
+{
+        struct session *session;
+
+        TAILQ_FOREACH (session, &server->sessions, link)
+                if (session->id == id && !session->ended)
+                        return session;
+        return NULL;
+}
+
+static bool may_kick(const struct session *session, const struct session *target)
+{
+        struct identity identity;
+
+        if (session->parent)
+                return false;
+        identity_ask(session, &identity);
+        if (target->uid == session->uid || pools_is_admin(&session->server->pools, &identity))
+                return true;
+        return target->served && served_is_admin(target->served, &identity);
+}
+
+int handle_kick_session(
+        struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
+{
+        struct session *session = request->session;
+        struct session *target = find_session(session->server, operation->kick_session->session);
+
+        (void)result;
+        if (!target)
+                return OUTCOME_SESSION_UNKNOWN;
+        if (!may_kick(session, target))
+                return OUTCOME_NOT_ADMIN;
+        log_info("user %u ends session %llu (process %d, user %u)", session->uid,
+                (unsigned long long)target->id, (int)target->pid, target->uid);
+        session_dismiss(target, OUTCOME_SESSION_KICKED);
+        /* Nobody else is waited for; who asks for it itself gets its answer first. */
+        if (target != session)
+                session_end(target, 0);
+        return 0;
+}
+
+/* ---- the configuration ----------------------------------------------------------------------- */
+
+static void reload_done(struct server_waiter *waiter, int result, const char *error)
+{
+        struct request *request = (void *)((char *)waiter - offsetof(struct request, waiter));
+
+        if (result)
+                snprintf(request->sentence, sizeof(request->sentence), "%s", error);
+        request_job_done(&request->job, result ? OUTCOME_CONFIG_BAD : 0);
+}
+
+void begin_reload(struct request *request, const Filemem__Operation *operation)
+{
+        struct session *session = request->session;
+        struct server *server = session->server;
+        struct identity identity;
+
+        (void)operation;
+        identity_ask(session, &identity);
+        if (session->parent || !pools_is_admin(&server->pools, &identity)) {
+                request_job_done(&request->job, OUTCOME_NOT_ADMIN);
+        } else if (!server->reload) {
+                request_job_done(&request->job, OUTCOME_OPERATION_UNKNOWN);
+        } else {
+                log_info("user %u asks for the configuration to be read again", session->uid);
+                request->waiter.done = reload_done;
+                server->reload(server->reload_context, &request->waiter);
+        }
+}
+
+int finish_reload(struct request *request, int job_result, Filemem__Result *result)
+{
+        (void)request;
+        (void)result;
+        return job_result;
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pools.h"
+
+#include "base/check.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long the sessions of a destroyed pool may take to read their answers. */
+static const struct timeval destroy_patience = {.tv_sec = 2};
+
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+        struct served *served = context;
+
+        (void)fd;
+        (void)what;
+        served->pools->expire(served);
+}
+
+const char *served_name(const struct served *served)
+{
+        return served->options.name;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* Not in the list yet. Returns 0 or a negative errno. */
+static int new_served(struct pools *pools, const struct pool_options *options, struct served **ret)
+{
+        cleanup_(freep) struct served *served = calloc(1, sizeof(*served));
+        struct pool_information information;
+        int r;
+
+        if (!served)
+                return -ENOMEM;
+        r = pool_new(pools->memory, options, &served->pool);
+        if (r < 0)
+                return r;
+        pool_information(served->pool, &information);
+        served->pools = pools;
+        served->options = *options;
+        served->options.name = information.name;
+        check(evtimer_assign(&served->deadline, pools->base, on_deadline, served) == 0);
+        *ret = steal_ptr(served);
+        return 0;
+}
+
+static void keep_served(struct pools *pools, struct served *served)
+{
+        served->id = pools->next_id++;
+        TAILQ_INSERT_TAIL(&pools->list, served, link);
+        pools->count++;
+}
+
+static void free_served(struct served *served)
+{
+        event_del(&served->deadline);
+        access_deinit(&served->access);
+        pool_retire(served->pool);
+        free(served);
+}
+
+static void forget_served(struct served *served)
+{
+        TAILQ_REMOVE(&served->pools->list, served, link);
+        served->pools->count--;
+        free_served(served);
+}
+
+static void forget_unused(struct served *served)
+{
+        if (!served->users && (served->is_private || served->state != SERVED_OPEN))
+                forget_served(served);
+}
+
+struct served *served_use(struct served *served)
+{
+        served->users++;
+        return served;
+}
+
+struct served *served_release(struct served *served)
+{
+        if (!served)
+                return NULL;
+        check(served->users > 0);
+        served->users--;
+        forget_unused(served);
+        return NULL;
+}
+
+void served_destroy(struct served *served)
+{
+        served->state = SERVED_DESTROYED;
+        if (event_add(&served->deadline, &destroy_patience) < 0)
+                event_active(&served->deadline, EV_TIMEOUT, 0);
+        forget_unused(served);
+}
+
+void pools_init(struct pools *pools, struct event_base *base, struct memory *memory, uid_t uid,
+        void (*expire)(struct served *served))
+{
+        *pools = (struct pools){
+                .memory = memory,
+                .base = base,
+                .next_id = 1,
+                .admin_group = POOLS_NO_GROUP,
+                .uid = uid,
+                .expire = expire,
+        };
+        TAILQ_INIT(&pools->list);
+}
+
+void pools_deinit(struct pools *pools)
+{
+        struct served *served;
+
+        while ((served = TAILQ_FIRST(&pools->list))) {
+                check(!served->users);
+                forget_served(served);
+        }
+        principals_deinit(&pools->private_makers);
+}
+
+/* ---- who may --------------------------------------------------------------------------------- */
+
+/* Who could do it anyway. */
+static bool is_owner(const struct pools *pools, const struct identity *identity)
+{
+        return identity->uid == 0 || identity->uid == pools->uid;
+}
+
+bool pools_is_admin(const struct pools *pools, const struct identity *identity)
+{
+        return is_owner(pools, identity) ||
+               (pools->admin_group != POOLS_NO_GROUP &&
+                       identity_is_in_group(identity, pools->admin_group));
+}
+
+bool served_is_admin(const struct served *served, const struct identity *identity)
+{
+        return pools_is_admin(served->pools, identity) ||
+               principals_have(&served->access.admin, identity);
+}
+
+bool served_may_ask(const struct served *served, const struct identity *identity)
+{
+        return served_is_admin(served, identity) ||
+               access_may_join(&served->access, identity, true);
+}
+
+/* ---- finding and joining --------------------------------------------------------------------- */
+
+struct served *pools_find(struct pools *pools, const char *name)
+{
+        struct served *served;
+
+        TAILQ_FOREACH_REVERSE(served, &pools->list, served_list, link)
+        if (strcmp(served_name(served), name) == 0)
+                return served;
+        return NULL;
+}
+
+int pools_join(struct pools *pools, const char *name, const struct identity *identity,
+        bool read_only, struct served **ret)
+{
+        struct served *served = pools_find(pools, name);
+
+        /* A private pool has a name for people, and nobody can use it. */
+        if (!served || served->is_private)
+                return OUTCOME_POOL_UNKNOWN;
+        if (!is_owner(pools, identity) && !access_may_join(&served->access, identity, read_only))
+                return OUTCOME_POOL_DENIED;
+        if (served->state != SERVED_OPEN)
+                return OUTCOME_POOL_CLOSED;
+        *ret = served_use(served);
+        return 0;
+}
+
+int pools_make_private(struct pools *pools, const struct identity *identity, struct served **ret)
+{
+        struct pool_options options = pools->private_options;
+        struct served *served;
+        char name[32];
+        int r;
+
+        if (!is_owner(pools, identity) && !principals_have(&pools->private_makers, identity))
+                return OUTCOME_POOL_DENIED;
+        snprintf(name, sizeof(name), "private:%llu", (unsigned long long)pools->next_id);
+        options.name = name;
+        r = new_served(pools, &options, &served);
+        if (r < 0)
+                return r;
+        served->is_private = true;
+        served->uid = identity->uid;
+        keep_served(pools, served);
+        *ret = served_use(served);
+        return 0;
+}
+
+/* ---- the configuration ----------------------------------------------------------------------- */
+
+/* What becomes of one pool that the configuration names. */
+struct plan {
+        struct served *served;
+        bool is_new;
+        struct access access;
+};
+
+static struct served *find_named(struct pools *pools, const char *name)
+{
+        struct served *served = pools_find(pools, name);
+
+        return served && !served->is_private && served->state != SERVED_DESTROYED ? served : NULL;
+}
+
+static int make_plan(struct pools *pools, const struct pools_rule *rule, struct plan *plan)
+{
+        int r = access_copy(rule->access, &plan->access);
+
+        if (r < 0)
+                return r;
+        plan->served = find_named(pools, rule->options->name);
+        if (plan->served)
+                return 0;
+        r = new_served(pools, rule->options, &plan->served);
+        plan->is_new = r == 0;
+        return r;
+}
+
+static void drop_plans(struct plan *plans, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                access_deinit(&plans[i].access);
+                if (plans[i].is_new)
+                        free_served(plans[i].served);
+        }
+}
+
+static void warn_of_options(const struct served *served, const struct pool_options *options)
+{
+        if (served->options.capacity != options->capacity || served->options.exec != options->exec)
+                log_warning("pool %s: its capacity and exec stay what it was made with",
+                        served_name(served));
+}
+
+static void carry_out(struct pools *pools, struct plan *plan, const struct pools_rule *rule)
+{
+        struct served *served = plan->served;
+
+        access_deinit(&served->access);
+        served->access = plan->access;
+        served->state = SERVED_OPEN;
+        if (plan->is_new)
+                keep_served(pools, served);
+        else
+                warn_of_options(served, rule->options);
+}
+
+static bool is_planned(const struct served *served, const struct plan *plans, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (plans[i].served == served)
+                        return true;
+        return false;
+}
+
+static void drain_others(struct pools *pools, const struct plan *plans, size_t count)
+{
+        struct served *served, *next;
+
+        for (served = TAILQ_FIRST(&pools->list); served; served = next) {
+                next = TAILQ_NEXT(served, link);
+                if (served->is_private || served->state != SERVED_OPEN ||
+                        is_planned(served, plans, count))
+                        continue;
+                log_info("pool %s is not in the configuration any more: draining it",
+                        served_name(served));
+                served->state = SERVED_DRAINING;
+                forget_unused(served);
+        }
+}
+
+int pools_configure(struct pools *pools, const struct pools_config *config)
+{
+        cleanup_(freep) struct plan *plans = calloc(config->count + 1, sizeof(*plans));
+        struct principals makers;
+        int r;
+
+        if (!plans)
+                return -ENOMEM;
+        r = principals_copy(&config->private_pools.access->join, &makers);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < config->count; i++) {
+                r = make_plan(pools, &config->pools[i], &plans[i]);
+                if (r < 0) {
+                        drop_plans(plans, i + 1);
+                        principals_deinit(&makers);
+                        return r;
+                }
+        }
+        drain_others(pools, plans, config->count);
+        for (size_t i = 0; i < config->count; i++)
+                carry_out(pools, &plans[i], &config->pools[i]);
+        principals_deinit(&pools->private_makers);
+        pools->private_makers = makers;
+        pools->private_options = *config->private_pools.options;
+        pools->private_options.name = NULL;
+        pools->admin_group = config->admin_group;
+        return 0;
+}
