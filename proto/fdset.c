@@ -19,6 +19,7 @@ void fdset_consume(struct fdset *set, const struct msghdr *message)
         struct cmsghdr *header;
 
         set->count = 0;
+        set->truncated = message->msg_flags & MSG_CTRUNC;
         for (header = CMSG_FIRSTHDR(reader); header; header = CMSG_NXTHDR(reader, header)) {
                 const unsigned char *data = CMSG_DATA(header);
                 size_t length = header->cmsg_len - CMSG_LEN(0);

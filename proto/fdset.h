@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -13,6 +14,7 @@
 /* File descriptors that travel with one message. It owns those that it holds. */
 struct fdset {
         size_t count;
+        bool truncated; /* some did not arrive: this process has no numbers for them */
         int fds[FDSET_MAX];
 };
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arguments.h"
 
+#include "proto/wire.h"
 #include "text.h"
 
 #include <errno.h>
+#include <string.h>
 
 int arguments_check_call(const filemem_session *session)
 {
@@ -46,5 +48,17 @@ int arguments_check_length(const filemem_session *session, uint64_t length)
                 return text_set(session, -EINVAL, "length is zero: ask for at least one page");
         if (length & (session->page_size - 1))
                 return text_set(session, -EINVAL, "length is not a multiple of the page size");
+        return 0;
+}
+
+int arguments_check_pool(const filemem_session *session, const char *pool, char **ret)
+{
+        int r = arguments_check_call(session);
+
+        if (r < 0)
+                return r;
+        if (pool && strlen(pool) > WIRE_POOL_MAX)
+                return text_set(session, -EINVAL, "the name of the pool is too long");
+        *ret = (char *)(uintptr_t)(pool ? pool : "");
         return 0;
 }

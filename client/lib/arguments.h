@@ -11,5 +11,8 @@ int arguments_check_call(const filemem_session *session);
 int arguments_check_range(const filemem_session *session, struct filemem_range range);
 int arguments_check_length(const filemem_session *session, uint64_t length);
 
+/* A pool's name, NULL for the own one; *ret is it as messages have it, borrowed. */
+int arguments_check_pool(const filemem_session *session, const char *pool, char **ret);
+
 /* Whether a range that the daemon sent lies in the pool, aligned and not empty. */
 bool arguments_is_range(const filemem_session *session, uint64_t start, uint64_t end);

@@ -29,16 +29,18 @@
 static bool lead(filemem_session *session, struct exchange *mine, int flags)
 {
         struct message *message = mine->message;
+        struct fdset fds = {.count = 0};
         ssize_t n;
 
         session->leading = true;
         pthread_mutex_unlock(&session->lock);
-        n = channel_receive(session->socket, message->packet, flags, NULL);
+        n = channel_receive(session->socket, message->packet, flags, &fds);
         if (n > 0) {
                 message->size = (size_t)n;
-                n = exchange_decode(message);
+                n = exchange_decode(message, &fds);
                 n = n < 0 ? n : 1;
         }
+        fdset_close(&fds);
         pthread_mutex_lock(&session->lock);
         session->leading = false;
 

@@ -25,6 +25,7 @@ struct message {
         struct arena arena;
         size_t size;                /* of the packet */
         Filemem__ToClient *decoded; /* in the arena */
+        int fd;                     /* that came with it; -1: none. Closed unless it is taken */
         uint8_t packet[WIRE_MESSAGE_MAX];
         _Alignas(max_align_t) unsigned char block[WIRE_ARENA_SIZE];
 };

@@ -41,7 +41,8 @@ ssize_t channel_receive(int socket, void *packet, int flags, struct fdset *set)
                 if (n >= 0) {
                         if (set)
                                 fdset_consume(set, &message);
-                        if (!(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+                        /* Where descriptors belong it is said whether they came. */
+                        if (!(message.msg_flags & (set ? MSG_TRUNC : MSG_TRUNC | MSG_CTRUNC)))
                                 return n;
                         if (set)
                                 fdset_close(set);

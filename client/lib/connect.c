@@ -5,6 +5,8 @@
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +51,46 @@ static const char *explain(int error)
         }
 }
 
-int connect_daemon(const char *path)
+int connect_check(int fd)
+{
+        int domain = 0, type = 0, flags;
+        socklen_t size = sizeof(int);
+
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0)
+                return text_open_set(-EBADF, "%d is no open descriptor", fd);
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+                getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || domain != AF_UNIX ||
+                type != SOCK_SEQPACKET)
+                return text_open_set(-ENOTSOCK, "descriptor %d is no socket of a session", fd);
+        if (fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+                return text_open_set(-errno, "descriptor %d cannot be used", fd);
+        return 0;
+}
+
+/*
+ * The descriptor that $FILEMEM_FD names. It is inherited, so it was not close-on-exec; that it is
+ * now says that it was taken before, for a session says Hello once.
+ */
+static int take_inherited(const char *text)
+{
+        char *end;
+        unsigned long number;
+        int fd, flags, r;
+
+        errno = 0;
+        number = strtoul(text, &end, 10);
+        if (errno || text[0] < '0' || text[0] > '9' || *end || number > INT_MAX)
+                return text_open_set(-EBADF, "FILEMEM_FD is not the number of a descriptor");
+        fd = (int)number;
+        flags = fcntl(fd, F_GETFD);
+        if (flags >= 0 && flags & FD_CLOEXEC)
+                return text_open_set(-EBUSY, "the session of FILEMEM_FD was opened already");
+        r = connect_check(fd);
+        return r < 0 ? r : fd;
+}
+
+static int connect_path(const char *path)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd, r;
@@ -69,4 +110,11 @@ int connect_daemon(const char *path)
                 return text_open_set(r, "%s: %s", address.sun_path, explain(r));
         }
         return fd;
+}
+
+int connect_daemon(const char *path)
+{
+        const char *inherited = path ? NULL : secure_getenv("FILEMEM_FD");
+
+        return inherited && inherited[0] ? take_inherited(inherited) : connect_path(path);
 }

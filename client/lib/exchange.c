@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static void *map_memory(size_t size)
 {
@@ -25,6 +26,7 @@ static struct exchange *exchange_new(filemem_session *session)
                 return NULL;
         }
         arena_init_in(&message->arena, message->block, sizeof(message->block));
+        message->fd = -1;
         pthread_cond_init(&exchange->wake, NULL);
         exchange->message = message;
         exchange->older = atomic_load(&session->exchanges);
@@ -57,8 +59,16 @@ struct exchange *exchange_get(filemem_session *session)
         return exchange;
 }
 
+static void drop_fd(struct message *message)
+{
+        if (message->fd >= 0)
+                close(message->fd);
+        message->fd = -1;
+}
+
 void exchange_put(filemem_session *session, struct exchange *exchange)
 {
+        drop_fd(exchange->message);
         pthread_mutex_lock(&session->lock);
         TAILQ_INSERT_HEAD(&session->idle, exchange, link);
         pthread_mutex_unlock(&session->lock);
@@ -86,6 +96,7 @@ void call_deinit(filemem_session *session)
         while (exchange) {
                 struct exchange *older = exchange->older;
 
+                drop_fd(exchange->message);
                 munmap(exchange->message, sizeof(*exchange->message));
                 munmap(exchange, sizeof(*exchange));
                 exchange = older;
@@ -93,14 +104,27 @@ void call_deinit(filemem_session *session)
         atomic_store(&session->exchanges, NULL);
 }
 
-int exchange_decode(struct message *message)
+/* The one message that brings a descriptor after Welcome: a peer's socket. */
+static bool brings_fd(const Filemem__ToClient *decoded)
 {
+        if (decoded->body_case != FILEMEM__TO_CLIENT__BODY_REPLY || decoded->reply->n_results != 1)
+                return false;
+        return decoded->reply->results[0]->body_case == FILEMEM__RESULT__BODY_PEER_OPENED;
+}
+
+int exchange_decode(struct message *message, struct fdset *fds)
+{
+        bool come = fds->count > 0 || fds->truncated;
         int r;
 
+        drop_fd(message);
         arena_reset(&message->arena);
         r = wire_decode_to_client(
                 &message->arena, message->packet, message->size, &message->decoded);
-        return r < 0 ? -EPROTO : 0;
+        if (r < 0 || fds->count > 1 || (come && !brings_fd(message->decoded)))
+                return -EPROTO;
+        message->fd = fdset_steal(fds, 0);
+        return 0;
 }
 
 static void finish(filemem_session *session, struct exchange *exchange)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "call.h"
+#include "proto/fdset.h"
 
 /* Exchanges: where they come from and what becomes of what is received. For call.c. */
 
@@ -9,8 +10,11 @@
 struct exchange *exchange_get(filemem_session *session);
 void exchange_put(filemem_session *session, struct exchange *exchange);
 
-/* Decodes what is in the message's packet. Returns 0 or -EPROTO. */
-int exchange_decode(struct message *message);
+/*
+ * Decodes what is in the message's packet. fds: what came with it, of which the message takes the
+ * descriptor that belongs to it; the rest stays. Returns 0 or -EPROTO.
+ */
+int exchange_decode(struct message *message, struct fdset *fds);
 
 /*
  * The caller holds the session's lock. Gives a decoded message, which is mine->message, to whom it

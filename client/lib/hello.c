@@ -17,8 +17,20 @@ static bool is_power_of_two(uint64_t number)
         return number && !(number & (number - 1));
 }
 
+/* A daemon that does not know what was asked for has ignored it. */
+static int check_asked(const Filemem__Welcome *welcome, const struct filemem_options *options)
+{
+        if (options->read_only && !welcome->read_only)
+                return text_open_set(-ENOSYS, "the daemon knows no sessions that only read");
+        if (options->private_pool && !welcome->private_pool)
+                return text_open_set(-ENOSYS, "the daemon knows no private pools");
+        if (options->no_pool && welcome->capacity)
+                return text_open_set(-ENOSYS, "the daemon knows no sessions without a pool");
+        return 0;
+}
+
 /* The numbers alone. What the file really is comes after. */
-static int check_welcome(const Filemem__Welcome *welcome)
+static int check_welcome(const Filemem__Welcome *welcome, const struct filemem_options *options)
 {
         uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
@@ -29,10 +41,10 @@ static int check_welcome(const Filemem__Welcome *welcome)
         if (!is_power_of_two(welcome->page_size) || welcome->page_size < page ||
                 !is_power_of_two(welcome->chunk_size) || welcome->chunk_size < welcome->page_size)
                 return text_open_set(-EPROTO, "the daemon's pages or chunks make no sense");
-        if (!welcome->capacity || welcome->capacity > INT64_MAX ||
+        if (welcome->capacity > INT64_MAX || (!welcome->capacity && !options->no_pool) ||
                 welcome->capacity % welcome->page_size)
                 return text_open_set(-EPROTO, "the daemon's capacity makes no sense");
-        return 0;
+        return check_asked(welcome, options);
 }
 
 /* A file that could shrink would be a SIGBUS for us: the seals are what we rely on. */
@@ -51,19 +63,30 @@ static int check_memfd(int fd, uint64_t capacity)
         return 0;
 }
 
-static int take_welcome(
-        filemem_session *session, const Filemem__Welcome *welcome, struct fdset *fds)
+static int take_memfd(filemem_session *session, const Filemem__Welcome *welcome, struct fdset *fds)
 {
-        int r = check_welcome(welcome);
+        int r;
 
-        if (r < 0)
-                return r;
+        if (fds->truncated)
+                return text_open_set(-EMFILE, "this process has no descriptor left");
         if (fds->count != 1)
                 return text_open_set(-EPROTO, "the daemon sent no memory");
         r = check_memfd(fds->fds[0], welcome->capacity);
+        if (r == 0)
+                session->memfd = fdset_steal(fds, 0);
+        return r;
+}
+
+static int take_welcome(filemem_session *session, const struct filemem_options *options,
+        const Filemem__Welcome *welcome, struct fdset *fds)
+{
+        int r = check_welcome(welcome, options);
+
+        if (r == 0 && welcome->capacity)
+                r = take_memfd(session, welcome, fds);
         if (r < 0)
                 return r;
-        session->memfd = fdset_steal(fds, 0);
+        session->read_only = welcome->read_only;
         session->id = welcome->session;
         session->capacity = welcome->capacity;
         session->page_size = welcome->page_size;
@@ -83,7 +106,8 @@ static int take_goodbye(const Filemem__Goodbye *goodbye)
         return text_open_set(r, "%s", goodbye->text[0] ? goodbye->text : "the daemon refused");
 }
 
-static int take_answer(filemem_session *session, struct message *message, struct fdset *fds)
+static int take_answer(filemem_session *session, const struct filemem_options *options,
+        struct message *message, struct fdset *fds)
 {
         arena_reset(&message->arena);
         if (wire_decode_to_client(
@@ -91,7 +115,7 @@ static int take_answer(filemem_session *session, struct message *message, struct
                 return text_open_set(-EPROTO, "what answers there is no filememd");
         switch (message->decoded->body_case) {
         case FILEMEM__TO_CLIENT__BODY_WELCOME:
-                return take_welcome(session, message->decoded->welcome, fds);
+                return take_welcome(session, options, message->decoded->welcome, fds);
         case FILEMEM__TO_CLIENT__BODY_GOODBYE:
                 return take_goodbye(message->decoded->goodbye);
         default:
@@ -99,7 +123,8 @@ static int take_answer(filemem_session *session, struct message *message, struct
         }
 }
 
-static int receive_answer(filemem_session *session, struct message *message)
+static int receive_answer(
+        filemem_session *session, const struct filemem_options *options, struct message *message)
 {
         struct fdset fds = {.count = 0};
         ssize_t n = channel_receive(session->socket, message->packet, 0, &fds);
@@ -112,13 +137,13 @@ static int receive_answer(filemem_session *session, struct message *message)
         if (n < 0)
                 return text_open_set((int)n, "receiving from the daemon failed");
         message->size = (size_t)n;
-        r = take_answer(session, message, &fds);
+        r = take_answer(session, options, message, &fds);
         fdset_close(&fds);
         return r;
 }
 
 /* Encodes Hello into the packet. Returns its size or a negative errno. */
-static ssize_t encode_hello(struct message *message, const char *pool, const char *label)
+static ssize_t encode_hello(struct message *message, const struct filemem_options *options)
 {
         Filemem__ToDaemon envelope = FILEMEM__TO_DAEMON__INIT;
         Filemem__Hello body = FILEMEM__HELLO__INIT;
@@ -126,18 +151,21 @@ static ssize_t encode_hello(struct message *message, const char *pool, const cha
         body.major = WIRE_MAJOR;
         body.minor = WIRE_MINOR;
         /* protobuf-c has no const; encoding does not write. */
-        body.pool = (char *)(uintptr_t)(pool ? pool : "");
-        body.label = (char *)(uintptr_t)(label ? label : "");
+        body.pool = (char *)(uintptr_t)(options->pool ? options->pool : "");
+        body.label = (char *)(uintptr_t)(options->label ? options->label : "");
+        body.read_only = options->read_only;
+        body.private_pool = options->private_pool;
+        body.no_pool = options->no_pool;
         envelope.body_case = FILEMEM__TO_DAEMON__BODY_HELLO;
         envelope.hello = &body;
         return wire_encode_to_daemon(&envelope, message->packet);
 }
 
-int hello(filemem_session *session, const char *pool, const char *label)
+int hello(filemem_session *session, const struct filemem_options *options)
 {
         /* No thread but this one knows the session yet. */
         struct message *message = atomic_load(&session->exchanges)->message;
-        ssize_t size = encode_hello(message, pool, label);
+        ssize_t size = encode_hello(message, options);
         int r;
 
         if (size < 0)
@@ -147,5 +175,5 @@ int hello(filemem_session *session, const char *pool, const char *label)
         /* A daemon that is full says so before it has read anything. */
         if (r < 0 && r != -EPIPE)
                 return text_open_set(r, "sending to the daemon failed");
-        return receive_answer(session, message);
+        return receive_answer(session, options, message);
 }

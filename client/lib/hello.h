@@ -8,4 +8,4 @@
  * that it brings, and fills the constants of the session. Returns 0 or a negative errno with the
  * sentence for filemem_open_error() set.
  */
-int hello(filemem_session *session, const char *pool, const char *label);
+int hello(filemem_session *session, const struct filemem_options *options);

@@ -19,6 +19,8 @@ static int check_protection(const filemem_session *session, int protection)
                 return text_set(session, -EACCES,
                         "chunks are not mapped for exec: map a range of "
                         "its own");
+        if (protection & PROT_WRITE && session->read_only)
+                return text_set(session, -EACCES, "this session may only read");
         if (!protection || protection & ~(PROT_READ | PROT_WRITE))
                 return text_set(session, -EINVAL, "protection is not of PROT_READ and PROT_WRITE");
         return 0;
@@ -107,6 +109,8 @@ static int check_into(filemem_session *session, const void *address, int protect
                 return text_set(session, -EINVAL, "unknown protection");
         if (flags & ~(FILEMEM_MAP_FIXED | FILEMEM_MAP_PRECOMMIT))
                 return text_set(session, -EINVAL, "unknown flags");
+        if (protection & PROT_WRITE && session->read_only)
+                return text_set(session, -EACCES, "this session may only read");
         if (flags & FILEMEM_MAP_PRECOMMIT && !(protection & PROT_WRITE))
                 return text_set(session, -EINVAL, "to commit pages needs PROT_WRITE");
         if (flags & FILEMEM_MAP_FIXED &&

@@ -44,28 +44,46 @@ static int ask_usage(
         return 0;
 }
 
-int filemem_usage(filemem_session *session, struct filemem_usage *ret)
+int filemem_usage_of(filemem_session *session, const char *pool, struct filemem_usage *ret)
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__Usage usage = FILEMEM__USAGE__INIT;
+        int r;
 
         if (!session || !ret)
                 return -EINVAL;
+        r = arguments_check_pool(session, pool, &usage.pool);
+        if (r < 0)
+                return r;
         operation.body_case = FILEMEM__OPERATION__BODY_USAGE;
         operation.usage = &usage;
         return ask_usage(session, &operation, ret);
 }
 
-int filemem_update_usage(filemem_session *session, struct filemem_usage *ret)
+int filemem_usage(filemem_session *session, struct filemem_usage *ret)
+{
+        return filemem_usage_of(session, NULL, ret);
+}
+
+int filemem_update_usage_of(filemem_session *session, const char *pool, struct filemem_usage *ret)
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__UpdateUsage usage = FILEMEM__UPDATE_USAGE__INIT;
+        int r;
 
         if (!session || !ret)
                 return -EINVAL;
+        r = arguments_check_pool(session, pool, &usage.pool);
+        if (r < 0)
+                return r;
         operation.body_case = FILEMEM__OPERATION__BODY_UPDATE_USAGE;
         operation.update_usage = &usage;
         return ask_usage(session, &operation, ret);
+}
+
+int filemem_update_usage(filemem_session *session, struct filemem_usage *ret)
+{
+        return filemem_update_usage_of(session, NULL, ret);
 }
 
 int filemem_total_usage(filemem_session *session, uint64_t *ret)
@@ -78,6 +96,8 @@ int filemem_total_usage(filemem_session *session, uint64_t *ret)
         r = arguments_check_call(session);
         if (r < 0)
                 return r;
+        if (session->memfd < 0)
+                return text_set(session, -EACCES, "this session is in no pool");
         if (fstat(session->memfd, &info) < 0)
                 return text_set(session, -errno, "the kernel does not say what the pool takes");
         *ret = (uint64_t)info.st_blocks * 512;
@@ -86,23 +106,8 @@ int filemem_total_usage(filemem_session *session, uint64_t *ret)
 
 /* ---- pool and daemon ------------------------------------------------------------------------- */
 
-int filemem_pool_info(filemem_session *session, struct filemem_pool *ret)
+static void copy_pool(const Filemem__PoolReport *report, struct filemem_pool *ret)
 {
-        Filemem__Operation operation = FILEMEM__OPERATION__INIT;
-        Filemem__PoolInfo question = FILEMEM__POOL_INFO__INIT;
-        const Filemem__PoolReport *report;
-        struct exchange *exchange;
-        Filemem__Result *result;
-        int r;
-
-        if (!session || !ret)
-                return -EINVAL;
-        operation.body_case = FILEMEM__OPERATION__BODY_POOL_INFO;
-        operation.pool_info = &question;
-        r = call_begin(session, &operation, FILEMEM__RESULT__BODY_POOL_INFO, &exchange, &result);
-        if (r < 0)
-                return r;
-        report = result->pool_info;
         *ret = (struct filemem_pool){
                 .capacity = report->capacity,
                 .size = report->size,
@@ -113,10 +118,42 @@ int filemem_pool_info(filemem_session *session, struct filemem_pool *ret)
                 .entries = report->entries,
                 .sessions = report->sessions,
                 .metadata = report->metadata,
+                .id = report->id,
+                .state = (enum filemem_pool_state)report->state,
+                .private_pool = report->private_pool,
+                .uid = report->uid,
+                .allocated = report->allocated,
+                .committed = report->committed,
         };
         text_copy(ret->name, sizeof(ret->name), report->name);
+}
+
+int filemem_pool_info_of(filemem_session *session, const char *pool, struct filemem_pool *ret)
+{
+        Filemem__Operation operation = FILEMEM__OPERATION__INIT;
+        Filemem__PoolInfo question = FILEMEM__POOL_INFO__INIT;
+        struct exchange *exchange;
+        Filemem__Result *result;
+        int r;
+
+        if (!session || !ret)
+                return -EINVAL;
+        r = arguments_check_pool(session, pool, &question.pool);
+        if (r < 0)
+                return r;
+        operation.body_case = FILEMEM__OPERATION__BODY_POOL_INFO;
+        operation.pool_info = &question;
+        r = call_begin(session, &operation, FILEMEM__RESULT__BODY_POOL_INFO, &exchange, &result);
+        if (r < 0)
+                return r;
+        copy_pool(result->pool_info, ret);
         call_end(session, exchange);
         return 0;
+}
+
+int filemem_pool_info(filemem_session *session, struct filemem_pool *ret)
+{
+        return filemem_pool_info_of(session, NULL, ret);
 }
 
 int filemem_total_size(filemem_session *session, uint64_t *ret)
@@ -205,6 +242,8 @@ static int copy_sessions(const Filemem__SessionsPage *page, uint64_t after,
                         .held = report->held,
                         .holdings = report->holdings,
                         .requests = report->requests,
+                        .read_only = report->read_only,
+                        .parent = report->parent,
                 };
                 text_copy(infos[i].label, sizeof(infos[i].label), report->label);
                 text_copy(infos[i].pool, sizeof(infos[i].pool), report->pool);
@@ -237,8 +276,57 @@ int filemem_sessions(
         return r;
 }
 
+/* As above. */
+static int copy_pools(
+        const Filemem__PoolsPage *page, uint64_t after, struct filemem_pool *pools, size_t count)
+{
+        if (page->n_pools > count)
+                return -EPROTO;
+        for (size_t i = 0; i < page->n_pools; i++) {
+                if (page->pools[i]->id <= after)
+                        return -EPROTO;
+                after = page->pools[i]->id;
+                copy_pool(page->pools[i], &pools[i]);
+        }
+        return (int)page->n_pools;
+}
+
+int filemem_pools(
+        filemem_session *session, uint64_t after, struct filemem_pool *pools, size_t count)
+{
+        Filemem__Operation operation = FILEMEM__OPERATION__INIT;
+        Filemem__Pools question = FILEMEM__POOLS__INIT;
+        struct exchange *exchange;
+        Filemem__Result *result;
+        int r;
+
+        if (!session || !pools || !count)
+                return -EINVAL;
+        question.after = after;
+        question.limit = page_limit(count);
+        operation.body_case = FILEMEM__OPERATION__BODY_POOLS;
+        operation.pools = &question;
+        r = call_begin(session, &operation, FILEMEM__RESULT__BODY_POOLS, &exchange, &result);
+        if (r < 0)
+                return r;
+        r = copy_pools(result->pools, after, pools, question.limit);
+        if (r < 0)
+                text_set(session, r, "the daemon's list of pools makes no sense");
+        call_end(session, exchange);
+        return r;
+}
+
+/* own: of the session's pool. The capacity of another one is not known here. */
+static bool is_entry(const filemem_session *session, bool own, const Filemem__DumpEntry *entry)
+{
+        if (own)
+                return arguments_is_range(session, entry->start, entry->end);
+        return entry->start < entry->end &&
+               ((entry->start | entry->end) & (session->page_size - 1)) == 0;
+}
+
 /* As above: entries ascend and lie in the pool. */
-static int copy_entries(const filemem_session *session, const Filemem__DumpPage *page,
+static int copy_entries(const filemem_session *session, bool own, const Filemem__DumpPage *page,
         uint64_t from, struct filemem_entry *entries, size_t count)
 {
         if (page->n_entries > count)
@@ -246,7 +334,7 @@ static int copy_entries(const filemem_session *session, const Filemem__DumpPage 
         for (size_t i = 0; i < page->n_entries; i++) {
                 const Filemem__DumpEntry *entry = page->entries[i];
 
-                if (!arguments_is_range(session, entry->start, entry->end) || entry->end <= from ||
+                if (!is_entry(session, own, entry) || entry->end <= from ||
                         (i > 0 && entry->start < from))
                         return -EPROTO;
                 from = entry->end;
@@ -261,8 +349,8 @@ static int copy_entries(const filemem_session *session, const Filemem__DumpPage 
         return (int)page->n_entries;
 }
 
-int filemem_dump(
-        filemem_session *session, uint64_t from, struct filemem_entry *entries, size_t count)
+int filemem_dump_of(filemem_session *session, const char *pool, uint64_t from,
+        struct filemem_entry *entries, size_t count)
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__Dump question = FILEMEM__DUMP__INIT;
@@ -272,6 +360,9 @@ int filemem_dump(
 
         if (!session || !entries || !count)
                 return -EINVAL;
+        r = arguments_check_pool(session, pool, &question.pool);
+        if (r < 0)
+                return r;
         question.from = from;
         question.limit = page_limit(count);
         operation.body_case = FILEMEM__OPERATION__BODY_DUMP;
@@ -279,9 +370,15 @@ int filemem_dump(
         r = call_begin(session, &operation, FILEMEM__RESULT__BODY_DUMP, &exchange, &result);
         if (r < 0)
                 return r;
-        r = copy_entries(session, result->dump, from, entries, question.limit);
+        r = copy_entries(session, !pool, result->dump, from, entries, question.limit);
         if (r < 0)
                 text_set(session, r, "the daemon's list of entries makes no sense");
         call_end(session, exchange);
         return r;
+}
+
+int filemem_dump(
+        filemem_session *session, uint64_t from, struct filemem_entry *entries, size_t count)
+{
+        return filemem_dump_of(session, NULL, from, entries, count);
 }

@@ -7,8 +7,10 @@
 #include "text.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const char *option_text(const char *text)
@@ -16,16 +18,21 @@ static const char *option_text(const char *text)
         return text ? text : "";
 }
 
-/* Later versions of the structure are larger; those of today have at least these fields. */
-static int check_options(const struct filemem_options *options)
+/*
+ * Later versions of the structure are larger; the first one ended with the label. *ret is one of
+ * ours.
+ */
+static int take_options(const struct filemem_options *options, struct filemem_options *ret)
 {
+        *ret = (struct filemem_options){.size = sizeof(*ret)};
         if (!options)
                 return 0;
-        if (options->size < sizeof(*options))
+        if (options->size < offsetof(struct filemem_options, read_only))
                 return text_open_set(-EINVAL, "options have no size");
-        if (strlen(option_text(options->pool)) > WIRE_POOL_MAX)
+        memcpy(ret, options, options->size < sizeof(*ret) ? options->size : sizeof(*ret));
+        if (strlen(option_text(ret->pool)) > WIRE_POOL_MAX)
                 return text_open_set(-EINVAL, "pool is longer than %u bytes", WIRE_POOL_MAX);
-        if (strlen(option_text(options->label)) > WIRE_LABEL_MAX)
+        if (strlen(option_text(ret->label)) > WIRE_LABEL_MAX)
                 return text_open_set(-EINVAL, "label is longer than %u bytes", WIRE_LABEL_MAX);
         return 0;
 }
@@ -42,49 +49,81 @@ static int prepare(filemem_session *session)
         return r < 0 ? text_open_set(r, "this process is out of memory") : 0;
 }
 
-static int open_session(
-        filemem_session *session, const char *socket, const struct filemem_options *options)
+static int greet(filemem_session *session, const struct filemem_options *options)
 {
-        int r = prepare(session);
+        int protection = PROT_READ, r = hello(session, options);
 
-        if (r < 0)
+        if (r < 0 || session->memfd < 0)
                 return r;
-        r = connect_daemon(socket);
-        if (r < 0)
-                return r;
-        session->socket = r;
-        r = hello(session, options ? options->pool : NULL, options ? options->label : NULL);
-        if (r < 0)
-                return r;
-        r = window_init(&session->window, session->memfd, session->capacity, session->chunk_size);
+        if (!session->read_only)
+                protection |= PROT_WRITE;
+        r = window_init(&session->window, session->memfd, session->capacity, session->chunk_size,
+                protection);
         return r < 0 ? text_open_set(r, "this process is out of memory") : 0;
 }
 
-int filemem_open(const char *socket, const struct filemem_options *options, filemem_session **ret)
+/* Connects unless there is a descriptor already, which is taken over in any case. */
+static int open_session(
+        const char *socket, int fd, const struct filemem_options *options, filemem_session **ret)
 {
-        filemem_session *session;
+        filemem_session *session = calloc(1, sizeof(*session));
         int r;
 
-        text_open_clear();
-        text_clear();
-        if (!ret)
-                return text_open_set(-EINVAL, "no place for the session");
-        r = check_options(options);
-        if (r < 0)
-                return r;
-        session = calloc(1, sizeof(*session));
-        if (!session)
+        if (!session) {
+                if (fd >= 0)
+                        close(fd);
                 return text_open_set(-ENOMEM, "this process is out of memory");
-        session->socket = -1;
+        }
+        session->socket = fd;
         session->memfd = -1;
         atomic_store(&session->exec, -1);
-        r = open_session(session, socket, options);
+        r = prepare(session);
+        if (r == 0 && fd < 0) {
+                r = connect_daemon(socket);
+                session->socket = r;
+        }
+        if (r >= 0)
+                r = greet(session, options);
         if (r < 0) {
                 filemem_close(session);
                 return r;
         }
         *ret = session;
         return 0;
+}
+
+int filemem_open(const char *socket, const struct filemem_options *options, filemem_session **ret)
+{
+        struct filemem_options known;
+        int r;
+
+        text_open_clear();
+        text_clear();
+        if (!ret)
+                return text_open_set(-EINVAL, "no place for the session");
+        r = take_options(options, &known);
+        return r < 0 ? r : open_session(socket, -1, &known, ret);
+}
+
+int filemem_open_fd(int fd, const struct filemem_options *options, filemem_session **ret)
+{
+        struct filemem_options known;
+        int r = 0;
+
+        text_open_clear();
+        text_clear();
+        if (!ret)
+                r = text_open_set(-EINVAL, "no place for the session");
+        if (r == 0)
+                r = take_options(options, &known);
+        if (r == 0)
+                r = connect_check(fd);
+        if (r < 0) {
+                if (fd >= 0)
+                        close(fd);
+                return r;
+        }
+        return open_session(NULL, fd, &known, ret);
 }
 
 /*
@@ -113,7 +152,9 @@ int filemem_fd(const filemem_session *session)
 {
         if (!session)
                 return -EINVAL;
-        return fork_guard_is_child(&session->guard) ? -ECHILD : session->memfd;
+        if (fork_guard_is_child(&session->guard))
+                return -ECHILD;
+        return session->memfd < 0 ? -EACCES : session->memfd;
 }
 
 size_t filemem_page_size(const filemem_session *session)
@@ -129,4 +170,9 @@ uint64_t filemem_capacity(const filemem_session *session)
 uint64_t filemem_session_id(const filemem_session *session)
 {
         return session ? session->id : 0;
+}
+
+bool filemem_is_read_only(const filemem_session *session)
+{
+        return session && session->read_only;
 }

@@ -27,7 +27,8 @@ TAILQ_HEAD(exchange_list, exchange);
 struct filemem_session {
         /* constants */
         int socket;
-        int memfd;
+        int memfd; /* -1: in no pool */
+        bool read_only;
         struct fork_guard guard;
         uint64_t id;
         uint64_t capacity;

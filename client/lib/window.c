@@ -36,7 +36,8 @@ static unsigned char *reserve_aligned(uint64_t size, uint64_t alignment)
         return base;
 }
 
-int window_init(struct window *window, int fd, uint64_t capacity, uint64_t chunk_size)
+int window_init(
+        struct window *window, int fd, uint64_t capacity, uint64_t chunk_size, int protection)
 {
         uint64_t chunks = capacity / chunk_size + (capacity % chunk_size != 0);
         void *addresses;
@@ -52,6 +53,7 @@ int window_init(struct window *window, int fd, uint64_t capacity, uint64_t chunk
                 .capacity = capacity,
                 .chunk_size = chunk_size,
                 .chunk_shift = (unsigned)__builtin_ctzll(chunk_size),
+                .protection = protection,
                 .chunks = (size_t)chunks,
                 .base = reserve_aligned(capacity, chunk_size),
                 .addresses = addresses,
@@ -112,7 +114,7 @@ static int map_chunk(struct window *window, size_t chunk)
                 return -ENOMEM;
         if (address)
                 return 0; /* another thread was faster */
-        mapped = mmap(place, chunk_length(window, chunk), PROT_READ | PROT_WRITE,
+        mapped = mmap(place, chunk_length(window, chunk), window->protection,
                 MAP_SHARED | (place ? MAP_FIXED : 0), window->fd, (off_t)offset);
         if (mapped == MAP_FAILED) {
                 int r = -errno;

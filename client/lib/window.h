@@ -20,6 +20,7 @@ struct window {
         uint64_t capacity;
         uint64_t chunk_size;
         unsigned chunk_shift;
+        int protection; /* of the chunks */
         size_t chunks;
 
         unsigned char *base; /* NULL: no window */
@@ -29,10 +30,11 @@ struct window {
 };
 
 /*
- * chunk_size: a power of two, at least a page. capacity: a multiple of the page. Returns 0 or
- * -ENOMEM. A zeroed window is fine to be freed.
+ * chunk_size: a power of two, at least a page. capacity: a multiple of the page. protection: what
+ * chunks are mapped for. Returns 0 or -ENOMEM. A zeroed window is fine to be freed.
  */
-int window_init(struct window *window, int fd, uint64_t capacity, uint64_t chunk_size);
+int window_init(
+        struct window *window, int fd, uint64_t capacity, uint64_t chunk_size, int protection);
 void window_deinit(struct window *window);
 
 /*

@@ -70,7 +70,7 @@ START_TEST(a_range_is_at_its_offset_in_the_window)
         unsigned char *first, *second;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         second = map(5 * CHUNK + PAGE, 5 * CHUNK + 2 * PAGE);
         first = map(0, PAGE);
         ck_assert_ptr_eq(second, first + 5 * CHUNK + PAGE);
@@ -85,7 +85,7 @@ START_TEST(what_is_written_is_in_the_file)
         char text[6] = "";
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         memcpy(map(CAPACITY - PAGE, CAPACITY), "there", 6);
         ck_assert_int_eq(pread(fd, text, 6, (off_t)(CAPACITY - PAGE)), 6);
         ck_assert_str_eq(text, "there");
@@ -98,7 +98,7 @@ START_TEST(only_chunks_that_are_asked_for_are_mapped)
         uint64_t bytes;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         ck_assert_uint_eq(count_areas(&bytes), 0);
         map(3 * CHUNK, 3 * CHUNK + PAGE);
         map(7 * CHUNK, 9 * CHUNK);
@@ -113,7 +113,7 @@ START_TEST(neighbouring_chunks_become_one_area)
         uint64_t bytes;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         for (unsigned i = 0; i < 64; i += 2)
                 map(i * CHUNK, i * CHUNK + PAGE);
         ck_assert_uint_eq(count_areas(&bytes), 32);
@@ -133,7 +133,7 @@ START_TEST(nothing_is_mapped_beyond_the_capacity)
         uint64_t capacity = 2 * CHUNK + 3 * PAGE, bytes;
 
         make_file(capacity);
-        ck_assert_int_eq(window_init(&window, fd, capacity, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, capacity, CHUNK, PROT_READ | PROT_WRITE), 0);
         map(2 * CHUNK, capacity);
         ck_assert_uint_eq(count_areas(&bytes), 1);
         ck_assert_uint_eq(bytes, 3 * PAGE);
@@ -159,7 +159,7 @@ START_TEST(without_address_space_each_chunk_is_somewhere)
         limit.rlim_cur = strtoumax(line, NULL, 10) * PAGE + (UINT64_C(1) << 30);
         ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
 
-        ck_assert_int_eq(window_init(&window, fd, capacity, 16 * CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, capacity, 16 * CHUNK, PROT_READ | PROT_WRITE), 0);
         ck_assert_ptr_null(window.base);
         ck_assert_uint_eq(window_count_blocks(&window, PAGE, 2 * PAGE), 1);
         ck_assert_uint_eq(window_count_blocks(&window, 0, 16 * CHUNK), 1);
@@ -183,10 +183,11 @@ START_TEST(every_mmap_that_fails_is_told_and_can_be_tried_again)
         make_file(CAPACITY);
         /* The array of chunks: no window at all. */
         fault_map_at(0);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), -ENOMEM);
+        ck_assert_int_eq(
+                window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), -ENOMEM);
         /* The reservation: the other way. */
         fault_map_at(1);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         ck_assert_ptr_null(window.base);
         fault_map_at(0);
         ck_assert_int_eq(window_map(&window, 0, PAGE, &address), -ENOMEM);
@@ -194,7 +195,7 @@ START_TEST(every_mmap_that_fails_is_told_and_can_be_tried_again)
         map(0, PAGE);
         window_deinit(&window);
         /* A chunk: the second of three. The window stays whole. */
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         fault_map_at(1);
         ck_assert_int_eq(window_map(&window, 0, 3 * CHUNK, &address), -ENOMEM);
         ck_assert(fault_map_happened());
@@ -209,7 +210,7 @@ START_TEST(a_hole_that_a_failed_mmap_left_is_closed_or_given_up)
         unsigned char *address = NULL, *other;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         /* As kernels before 6.12 do it: what was there is gone when mmap() fails. */
         ck_assert_int_eq(munmap(window.base + CHUNK, CHUNK), 0);
         fault_map_at(0);
@@ -256,7 +257,7 @@ START_TEST(threads_that_come_together_see_one_mapping)
         uint64_t bytes;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK), 0);
+        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
         for (unsigned i = 0; i < 8; i++)
                 ck_assert_int_eq(pthread_create(&threads[i], NULL, map_all, places[i]), 0);
         for (unsigned i = 0; i < 8; i++)

@@ -24,7 +24,9 @@
  *
  *   -EINVAL       wrong argument: zero or unaligned length, empty or unaligned range, unknown kind
  *   -ENOENT       (part of) the range is not allocated
- *   -EACCES       (part of) the range is not held by this session; mapping for exec
+ *   -EACCES       (part of) the range is not held by this session; mapping for exec; changing
+ *                 something in a session that may only read
+ *   -EPERM        the rules of a pool do not let this user do it
  *   -EBUSY        the range has other holders (decommit)
  *   -ENOMEM       the pool, the daemon or this process is full
  *   -EDQUOT       a limit was reached
@@ -93,20 +95,51 @@ struct filemem_options {
         size_t size;       /* sizeof(struct filemem_options), so that it can grow */
         const char *pool;  /* NULL: the default pool */
         const char *label; /* shown to operators, at most 64 bytes of printable UTF-8; NULL: none */
+        bool read_only;    /* see the memory and change nothing: the kernel enforces it */
+        bool private_pool; /* a new pool of one's own, which ends with its last session; others get
+                              into it by filemem_open_peer() alone. With no `pool` */
+        bool no_pool;      /* in none: for questions and administration. With no `pool` */
 };
 
 /*
- * Opens a session. socket: NULL means $FILEMEM_SOCKET, else FILEMEM_SOCKET_DEFAULT for root, else
+ * Opens a session. socket: NULL means the session that is inherited as the descriptor $FILEMEM_FD
+ * if that is set, else $FILEMEM_SOCKET, else FILEMEM_SOCKET_DEFAULT for root, else
  * $XDG_RUNTIME_DIR/filemem/filemem.sock if that exists, else FILEMEM_SOCKET_DEFAULT. options may be
  * NULL.
  *
  * Returns 0; the errno of connect(2), of which -ENOENT and -ECONNREFUSED mean that no daemon runs
  * there; -EPROTO if it is no filememd or speaks no protocol version of ours; -ECONNRESET if it ends
- * meanwhile; -ENOENT for an unknown pool; -EINVAL for a wrong label; -ENOMEM. The sentence for a
- * failed open is in filemem_open_error().
+ * meanwhile; -ENOENT for an unknown pool; -EPERM for one that this user may not join; -EINVAL for a
+ * wrong label; -EBADF if $FILEMEM_FD is no such descriptor, -EBUSY if it was opened before (it
+ * serves once, and is marked close-on-exec then); -ENOSYS if the daemon is too old for what is
+ * asked; -ENOMEM. The sentence for a failed open is in filemem_open_error().
  */
 FILEMEM_API int filemem_open(
         const char *socket, const struct filemem_options *options, filemem_session **ret);
+
+/*
+ * The same on a socket that somebody got from filemem_open_peer() and handed on: no path, no name
+ * and no uid are needed. fd: taken over, also when it fails. In the options `pool` is best left
+ * out: a peer is in its pool already, and -EACCES says that it joins no other.
+ */
+FILEMEM_API int filemem_open_fd(
+        int fd, const struct filemem_options *options, filemem_session **ret);
+
+struct filemem_peer_options {
+        size_t size; /* sizeof(struct filemem_peer_options) */
+        bool read_only;
+        const char *label; /* until whoever opens it gives one; NULL: none */
+};
+
+/*
+ * Makes a session in the same pool for somebody else: a socket to hand to a child (as a descriptor
+ * that it inherits, named in $FILEMEM_FD) or to send over one's own. It is close-on-exec. The
+ * session lasts until the last copy of the socket is closed, whatever becomes of this one, and
+ * counts as one of this user. What may only read can open only what may only read. options may be
+ * NULL. Returns also -EMFILE, -EACCES.
+ */
+FILEMEM_API int filemem_open_peer(
+        filemem_session *session, const struct filemem_peer_options *options, int *ret_fd);
 
 /*
  * One line about why the last filemem_open() of this thread failed. Never NULL; valid until this
@@ -186,8 +219,8 @@ struct filemem_block {
  * into one window of address space, so that a range is contiguous whatever chunks it spans, and
  * calling again costs next to nothing. The range need not be held; touch it only while it is.
  *
- * protection: of PROT_READ and PROT_WRITE, what the caller will do. Chunks are mapped for both, and
- * PROT_EXEC is -EACCES.
+ * protection: of PROT_READ and PROT_WRITE, what the caller will do. Chunks are mapped for both, or
+ * for reading in a session that may only read: then PROT_WRITE is -EACCES. PROT_EXEC is always.
  *
  * Returns -EINVAL if the range is empty, unaligned or beyond the pool, -ENOMEM if the kernel has no
  * more address space, and -ERANGE where this process could not reserve a window (RLIMIT_AS) and the
@@ -219,7 +252,10 @@ FILEMEM_API int filemem_map_blocks(filemem_session *session, struct filemem_rang
 FILEMEM_API int filemem_map_into(filemem_session *session, struct filemem_range range,
         void *address, int protection, unsigned flags, void **ret);
 
-/* The memfd, borrowed: open as long as the session. -ECHILD in a forked child. */
+/*
+ * The memfd, borrowed: open as long as the session, for reading only if the session is. -ECHILD in
+ * a forked child, -EACCES in a session without a pool.
+ */
 FILEMEM_API int filemem_fd(const filemem_session *session);
 
 /* ---- questions ------------------------------------------------------------------------------- */
@@ -230,6 +266,10 @@ FILEMEM_API uint64_t filemem_capacity(const filemem_session *session);
 
 /* The identity of the session, as in filemem_sessions(). */
 FILEMEM_API uint64_t filemem_session_id(const filemem_session *session);
+
+/* Whether it may only read: it asked for that, or whoever opened it as a peer did. false for NULL.
+ */
+FILEMEM_API bool filemem_is_read_only(const filemem_session *session);
 
 /* Asks the daemon for nothing but an answer. */
 FILEMEM_API int filemem_ping(filemem_session *session);
@@ -254,11 +294,26 @@ FILEMEM_API int filemem_usage(filemem_session *session, struct filemem_usage *re
  * and age_ns says so. */
 FILEMEM_API int filemem_update_usage(filemem_session *session, struct filemem_usage *ret);
 
+/*
+ * The same of another pool that this user may join or administers (else -EPERM); NULL is the own
+ * one. A peer may ask for its own only.
+ */
+FILEMEM_API int filemem_usage_of(
+        filemem_session *session, const char *pool, struct filemem_usage *ret);
+FILEMEM_API int filemem_update_usage_of(
+        filemem_session *session, const char *pool, struct filemem_usage *ret);
+
 /* Committed bytes of the whole pool, asked of the kernel by this process (fstat): no message. */
 FILEMEM_API int filemem_total_usage(filemem_session *session, uint64_t *ret);
 
 /* Bytes of the pool's file in use so far: all ranges lie below. */
 FILEMEM_API int filemem_total_size(filemem_session *session, uint64_t *ret);
+
+enum filemem_pool_state {
+        FILEMEM_POOL_OPEN,
+        FILEMEM_POOL_DRAINING, /* gone from the configuration: who is in it goes on, nobody joins */
+        FILEMEM_POOL_DESTROYED, /* its sessions are being ended */
+};
 
 struct filemem_pool {
         char name[65];
@@ -271,9 +326,24 @@ struct filemem_pool {
         uint64_t entries; /* of the usage tree */
         uint64_t sessions;
         uint64_t metadata; /* bytes of daemon memory for tree and holdings */
+        uint64_t id;       /* never used again by this daemon */
+        enum filemem_pool_state state;
+        bool private_pool;
+        uint32_t uid;       /* of a private pool: who made it */
+        uint64_t allocated; /* bytes that somebody holds */
+        uint64_t committed; /* of these, stored by the kernel, as far as known */
 };
 
 FILEMEM_API int filemem_pool_info(filemem_session *session, struct filemem_pool *ret);
+FILEMEM_API int filemem_pool_info_of(
+        filemem_session *session, const char *pool, struct filemem_pool *ret);
+
+/*
+ * The pools that this user may ask about, by ascending id, those above `after`. Writes at most
+ * `count` (not 0), returns how many; 0 means that there are no more. Go on with the last one's id.
+ */
+FILEMEM_API int filemem_pools(
+        filemem_session *session, uint64_t after, struct filemem_pool *pools, size_t count);
 
 struct filemem_status {
         char version[32];
@@ -308,12 +378,16 @@ struct filemem_session_info {
         uint64_t held;     /* bytes */
         uint64_t holdings; /* ranges */
         uint64_t requests;
+        bool read_only;
+        uint64_t parent; /* of a peer, whose process is not known: the session that opened it; or 0
+                          */
 };
 
 /*
- * Sessions with an identity above `after`, in order: all of them for root and for the daemon's
- * user, else those of the same user. Writes at most `count` (not 0), returns how many; 0 means that
- * there are no more. Go on with the last one's identity.
+ * Sessions with an identity above `after`, in order: all of them for an administrator, those in its
+ * pools for an administrator of pools, and those of the same user; for a peer itself alone. Writes
+ * at most `count` (not 0), returns how many; 0 means that there are no more. Go on with the last
+ * one's identity.
  */
 FILEMEM_API int filemem_sessions(
         filemem_session *session, uint64_t after, struct filemem_session_info *infos, size_t count);
@@ -333,6 +407,25 @@ struct filemem_entry {
  */
 FILEMEM_API int filemem_dump(
         filemem_session *session, uint64_t from, struct filemem_entry *entries, size_t count);
+FILEMEM_API int filemem_dump_of(filemem_session *session, const char *pool, uint64_t from,
+        struct filemem_entry *entries, size_t count);
+
+/* ---- administration -------------------------------------------------------------------------- */
+
+/* For administrators, else -EPERM: root, the daemon's user, the group that is configured for it. */
+
+/*
+ * Ends a pool: nobody joins it any more, its sessions have their requests answered and are ended,
+ * and its memory is given back. Returns when that has begun. Also for the pool's own
+ * administrators.
+ */
+FILEMEM_API int filemem_destroy_pool(filemem_session *session, const char *pool);
+
+/* Ends a session. Also one of the same user, and for administrators of its pool. */
+FILEMEM_API int filemem_kick_session(filemem_session *session, uint64_t id);
+
+/* Has the daemon read its configuration again. -EINVAL if that has an error: nothing changed. */
+FILEMEM_API int filemem_reload(filemem_session *session);
 
 #ifdef __cplusplus
 }
