@@ -95,6 +95,14 @@ static void await_answer(const struct daemon *daemon)
         ck_abort_msg("the daemon does not answer");
 }
 
+void daemon_write_config(const struct daemon *daemon, const char *config)
+{
+        char path[96];
+
+        snprintf(path, sizeof(path), "%s/filememd.conf", daemon->folder);
+        write_file(path, config);
+}
+
 void daemon_launch(struct daemon *daemon, const char *config)
 {
         char path[96];
@@ -103,7 +111,7 @@ void daemon_launch(struct daemon *daemon, const char *config)
 
         if (config) {
                 snprintf(path, sizeof(path), "%s/filememd.conf", daemon->folder);
-                write_file(path, config);
+                daemon_write_config(daemon, config);
                 arguments[4] = "--config";
                 arguments[5] = path;
         }

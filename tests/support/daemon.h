@@ -35,6 +35,9 @@ void daemon_remove(struct daemon *daemon);
 /* Waits for its end, at most some seconds. Returns what waitpid() says. */
 int daemon_wait(struct daemon *daemon);
 
+/* Writes another configuration file; the daemon does not read it by itself. */
+void daemon_write_config(const struct daemon *daemon, const char *config);
+
 /* Open file descriptors of the daemon. */
 size_t daemon_count_fds(const struct daemon *daemon);
 

@@ -23,6 +23,12 @@
 
 /* ---- connecting ------------------------------------------------------------------------------ */
 
+void raw_adopt(struct raw *raw, int fd)
+{
+        *raw = (struct raw){.fd = fd, .memfd = -1, .peer = -1, .next_id = 1};
+        ck_assert_int_eq(arena_init(&raw->arena, ARENA_SIZE), 0);
+}
+
 int raw_try_connect(struct raw *raw, const char *path)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -37,8 +43,7 @@ int raw_try_connect(struct raw *raw, const char *path)
                 close(fd);
                 return r;
         }
-        *raw = (struct raw){.fd = fd, .memfd = -1, .next_id = 1};
-        ck_assert_int_eq(arena_init(&raw->arena, ARENA_SIZE), 0);
+        raw_adopt(raw, fd);
         return 0;
 }
 
@@ -47,17 +52,32 @@ void raw_connect(struct raw *raw, const char *path)
         ck_assert_int_eq(raw_try_connect(raw, path), 0);
 }
 
+const Filemem__ToClient *raw_greet(struct raw *raw, const Filemem__Hello *hello)
+{
+        Filemem__ToDaemon message = FILEMEM__TO_DAEMON__INIT;
+        const Filemem__ToClient *answer;
+
+        message.body_case = FILEMEM__TO_DAEMON__BODY_HELLO;
+        message.hello = (Filemem__Hello *)(uintptr_t)hello;
+        raw_send(raw, &message);
+        answer = raw_receive(raw);
+        ck_assert_ptr_nonnull(answer);
+        if (answer->body_case == FILEMEM__TO_CLIENT__BODY_WELCOME) {
+                raw->session = answer->welcome->session;
+                raw->capacity = answer->welcome->capacity;
+        }
+        return answer;
+}
+
 void raw_hello(struct raw *raw, const char *label)
 {
-        const Filemem__ToClient *message;
+        Filemem__Hello hello = FILEMEM__HELLO__INIT;
 
-        raw_send_hello(raw, WIRE_MAJOR, "", label);
-        message = raw_receive(raw);
-        ck_assert_ptr_nonnull(message);
-        ck_assert_int_eq(message->body_case, FILEMEM__TO_CLIENT__BODY_WELCOME);
+        hello.major = WIRE_MAJOR;
+        hello.minor = WIRE_MINOR;
+        hello.label = (char *)(uintptr_t)label;
+        ck_assert_int_eq(raw_greet(raw, &hello)->body_case, FILEMEM__TO_CLIENT__BODY_WELCOME);
         ck_assert_int_ge(raw->memfd, 0);
-        raw->session = message->welcome->session;
-        raw->capacity = message->welcome->capacity;
 }
 
 void raw_open(struct raw *raw, const char *path, const char *label)
@@ -72,8 +92,10 @@ void raw_close(struct raw *raw)
                 close(raw->fd);
         if (raw->memfd >= 0)
                 close(raw->memfd);
+        if (raw->peer >= 0)
+                close(raw->peer);
         arena_deinit(&raw->arena);
-        raw->fd = raw->memfd = -1;
+        raw->fd = raw->memfd = raw->peer = -1;
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -228,6 +250,42 @@ void raw_dump(struct raw_operation *operation, uint64_t from, uint32_t limit)
         operation->operation.dump = &operation->body.dump;
 }
 
+void raw_open_peer(struct raw_operation *operation, bool read_only, const char *label)
+{
+        BEGIN(OPEN_PEER, open_peer, open_peer);
+        operation->body.open_peer.read_only = read_only;
+        operation->body.open_peer.label = (char *)(uintptr_t)label;
+        operation->operation.open_peer = &operation->body.open_peer;
+}
+
+void raw_pools(struct raw_operation *operation, uint64_t after, uint32_t limit)
+{
+        BEGIN(POOLS, pools, pools);
+        operation->body.pools.after = after;
+        operation->body.pools.limit = limit;
+        operation->operation.pools = &operation->body.pools;
+}
+
+void raw_destroy_pool(struct raw_operation *operation, const char *pool)
+{
+        BEGIN(DESTROY_POOL, destroy_pool, destroy_pool);
+        operation->body.destroy_pool.pool = (char *)(uintptr_t)pool;
+        operation->operation.destroy_pool = &operation->body.destroy_pool;
+}
+
+void raw_kick_session(struct raw_operation *operation, uint64_t session)
+{
+        BEGIN(KICK_SESSION, kick_session, kick_session);
+        operation->body.kick_session.session = session;
+        operation->operation.kick_session = &operation->body.kick_session;
+}
+
+void raw_reload(struct raw_operation *operation)
+{
+        BEGIN(RELOAD, reload, reload);
+        operation->operation.reload = &operation->body.reload;
+}
+
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 static ssize_t receive_packet(struct raw *raw, uint8_t *buffer, struct fdset *fds)
@@ -251,6 +309,21 @@ static ssize_t receive_packet(struct raw *raw, uint8_t *buffer, struct fdset *fd
         return size;
 }
 
+static bool brings_memfd(const Filemem__ToClient *message)
+{
+        return message->body_case == FILEMEM__TO_CLIENT__BODY_WELCOME && message->welcome->capacity;
+}
+
+static bool brings_peer(const Filemem__ToClient *message)
+{
+        if (message->body_case != FILEMEM__TO_CLIENT__BODY_REPLY)
+                return false;
+        for (size_t i = 0; i < message->reply->n_results; i++)
+                if (message->reply->results[i]->body_case == FILEMEM__RESULT__BODY_PEER_OPENED)
+                        return true;
+        return false;
+}
+
 const Filemem__ToClient *raw_receive(struct raw *raw)
 {
         static uint8_t buffer[WIRE_MESSAGE_MAX];
@@ -262,11 +335,14 @@ const Filemem__ToClient *raw_receive(struct raw *raw)
                 return NULL;
         arena_reset(&raw->arena);
         ck_assert_int_eq(wire_decode_to_client(&raw->arena, buffer, (size_t)size, &message), 0);
-        /* A descriptor comes with Welcome and with nothing else. */
-        ck_assert_uint_eq(fds.count, message->body_case == FILEMEM__TO_CLIENT__BODY_WELCOME);
-        if (fds.count) {
+        /* A descriptor comes with what is for it, and with nothing else. */
+        ck_assert_uint_eq(fds.count, brings_memfd(message) || brings_peer(message));
+        if (brings_memfd(message)) {
                 ck_assert_int_lt(raw->memfd, 0);
                 raw->memfd = fdset_steal(&fds, 0);
+        } else if (fds.count) {
+                ck_assert_int_lt(raw->peer, 0);
+                raw->peer = fdset_steal(&fds, 0);
         }
         return message;
 }

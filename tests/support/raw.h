@@ -16,6 +16,7 @@
 struct raw {
         int fd;
         int memfd; /* from Welcome; -1 before */
+        int peer;  /* the socket that came with the last PeerOpened; -1: none, or taken */
         uint64_t session;
         uint64_t capacity;
         uint64_t next_id; /* of the next request */
@@ -29,7 +30,13 @@ int raw_try_connect(struct raw *raw, const char *path);
 /* Says Hello on a connection and takes the Welcome. */
 void raw_hello(struct raw *raw, const char *label);
 
-/* Both. */
+/* Says a Hello of the caller's making, and returns the answer, whatever it is. */
+const Filemem__ToClient *raw_greet(struct raw *raw, const Filemem__Hello *hello);
+
+/* A client on a socket that it got from somebody, which is taken over. Says nothing. */
+void raw_adopt(struct raw *raw, int fd);
+
+/* Connects and says Hello. */
 void raw_open(struct raw *raw, const char *path, const char *label);
 
 void raw_close(struct raw *raw);
@@ -59,6 +66,11 @@ struct raw_operation {
                 Filemem__DaemonStatus daemon_status;
                 Filemem__Sessions sessions;
                 Filemem__Dump dump;
+                Filemem__OpenPeer open_peer;
+                Filemem__Pools pools;
+                Filemem__DestroyPool destroy_pool;
+                Filemem__KickSession kick_session;
+                Filemem__Reload reload;
         } body;
 };
 
@@ -73,6 +85,11 @@ void raw_pool_info(struct raw_operation *operation);
 void raw_daemon_status(struct raw_operation *operation);
 void raw_sessions(struct raw_operation *operation, uint64_t after, uint32_t limit);
 void raw_dump(struct raw_operation *operation, uint64_t from, uint32_t limit);
+void raw_open_peer(struct raw_operation *operation, bool read_only, const char *label);
+void raw_pools(struct raw_operation *operation, uint64_t after, uint32_t limit);
+void raw_destroy_pool(struct raw_operation *operation, const char *pool);
+void raw_kick_session(struct raw_operation *operation, uint64_t session);
+void raw_reload(struct raw_operation *operation);
 
 /* A request of up to 300 operations. Returns its id; the second returns 0 or a negative errno. */
 uint64_t raw_request(struct raw *raw, struct raw_operation *operations, size_t count);
