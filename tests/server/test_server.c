@@ -235,6 +235,64 @@ START_TEST(way_of_a_message_needs_no_allocation)
 }
 END_TEST
 
+/* A peer takes a session, a holder, and room in the event loop. */
+START_TEST(opening_a_peer_survives_every_failed_allocation)
+{
+        bool happened = true;
+        long n;
+
+        start_server();
+        for (n = 0; happened; n++) {
+                struct raw_operation operation;
+                const Filemem__Reply *reply;
+                struct raw raw;
+                uint64_t id;
+
+                open_session(&raw);
+                raw_open_peer(&operation, false, "");
+                id = raw_request(&raw, &operation, 1);
+                happened = take_unlucky_turn(n);
+                await(&raw);
+                reply = raw_receive_reply(&raw, id);
+                ck_assert_int_eq(reply->results[0]->status,
+                        happened ? FILEMEM__STATUS__STATUS_ENOMEM : FILEMEM__STATUS__STATUS_OK);
+                ck_assert_uint_eq(count_holders(), happened ? 1 : 2);
+                close_session(&raw);
+        }
+        ck_assert_int_ge(n, 2);
+        stop_server();
+}
+END_TEST
+
+START_TEST(private_hello_survives_every_failed_allocation)
+{
+        bool happened = true;
+
+        start_server();
+        for (long n = 0; happened; n++) {
+                Filemem__ToDaemon message = FILEMEM__TO_DAEMON__INIT;
+                Filemem__Hello hello = FILEMEM__HELLO__INIT;
+                struct raw raw;
+
+                raw_connect(&raw, path);
+                take_turns(2);
+                hello.major = WIRE_MAJOR;
+                hello.private_pool = true;
+                message.body_case = FILEMEM__TO_DAEMON__BODY_HELLO;
+                message.hello = &hello;
+                raw_send(&raw, &message);
+                happened = take_unlucky_turn(n);
+                if (happened)
+                        check_refused(&raw);
+                else
+                        check_welcome(&raw);
+                close_session(&raw);
+                ck_assert_ptr_null(server_find_pool(server, "private:2"));
+        }
+        stop_server();
+}
+END_TEST
+
 START_TEST(making_a_server_survives_every_failed_allocation)
 {
         bool happened = true;
@@ -311,6 +369,8 @@ int main(void)
         tcase_add_test(tests, session_without_memory_is_refused);
         tcase_add_test(tests, request_survives_every_failed_allocation);
         tcase_add_test(tests, way_of_a_message_needs_no_allocation);
+        tcase_add_test(tests, opening_a_peer_survives_every_failed_allocation);
+        tcase_add_test(tests, private_hello_survives_every_failed_allocation);
         tcase_add_test(tests, making_a_server_survives_every_failed_allocation);
         tcase_add_test(tests, server_is_freed_with_requests_under_way);
         tcase_add_test(tests, stop_ends_the_loop);
