@@ -31,13 +31,13 @@ static int add(struct table *table, const struct filemem_entry *entry)
         return table_add(table, cells);
 }
 
-static int add_all(struct table *table, filemem_session *session)
+static int add_all(struct table *table, filemem_session *session, const char *pool)
 {
         struct filemem_entry entries[PAGE];
         uint64_t from = 0;
         int count;
 
-        while ((count = filemem_dump(session, from, entries, PAGE)) > 0) {
+        while ((count = filemem_dump_of(session, pool, from, entries, PAGE)) > 0) {
                 for (int i = 0; i < count; i++) {
                         int r = add(table, &entries[i]);
 
@@ -56,7 +56,7 @@ int dump_run(filemem_session *session, const struct options *options)
 
         if (r < 0)
                 return r;
-        r = add_all(table, session);
+        r = add_all(table, session, options->pool ? options->pool : DEFAULT_POOL);
         if (r == 0)
                 r = table_print(table);
         table_free(table);

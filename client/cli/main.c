@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,7 +43,8 @@ static enum exit_code finish_output(enum exit_code code)
 
 static enum exit_code run(const struct command *command, const struct options *options)
 {
-        const struct filemem_options how = {.size = sizeof(how), .label = "filememctl"};
+        const struct filemem_options how = {
+                .size = sizeof(how), .label = "filememctl", .no_pool = true};
         enum exit_code code = EXIT_CODE_OK;
         filemem_session *session;
         int r = filemem_open(options->socket, &how, &session);
@@ -63,6 +65,7 @@ int main(int argc, char **argv)
         enum exit_code code;
 
         setlocale(LC_ALL, "");
+        unsetenv("FILEMEM_FD"); /* a session that is meant for a program of somebody's */
         code = options_parse(&options, argc, argv);
         if (code != EXIT_CODE_OK)
                 return (int)code;

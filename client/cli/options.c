@@ -3,8 +3,10 @@
 
 #include "command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { OPTION_KNOWN = 256, OPTION_NO_HEADER };
 
@@ -12,6 +14,7 @@ static const struct option long_options[] = {
         {"socket", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
         {"bytes", no_argument, NULL, 'b'},
+        {"yes", no_argument, NULL, 'y'},
         {"no-header", no_argument, NULL, OPTION_NO_HEADER},
         {"known", no_argument, NULL, OPTION_KNOWN},
         {"help", no_argument, NULL, 'h'},
@@ -37,6 +40,9 @@ static bool take(struct options *options, int option)
         case 'b':
                 options->bytes = true;
                 return true;
+        case 'y':
+                options->yes = true;
+                return true;
         case OPTION_NO_HEADER:
                 options->no_header = true;
                 return true;
@@ -54,6 +60,33 @@ static bool take(struct options *options, int option)
         }
 }
 
+static bool take_session(struct options *options, const char *word)
+{
+        char *end;
+
+        errno = 0;
+        options->session = strtoull(word, &end, 10);
+        return word[0] >= '0' && word[0] <= '9' && !*end && !errno;
+}
+
+/* What comes after the command, NULL if nothing does. Returns whether that is as it should be. */
+static bool take_word(struct options *options, const struct command *command, const char *word)
+{
+        switch (command->word) {
+        case WORD_POOL_IF_ANY:
+                options->pool = word;
+                return true;
+        case WORD_POOL:
+                options->pool = word;
+                return word != NULL;
+        case WORD_SESSION:
+                return word && take_session(options, word);
+        case WORD_NONE:
+        default:
+                return true;
+        }
+}
+
 enum exit_code options_parse(struct options *options, int argc, char *const *argv)
 {
         const struct command *command;
@@ -61,7 +94,7 @@ enum exit_code options_parse(struct options *options, int argc, char *const *arg
 
         *options = (struct options){0};
         opterr = 0; /* its line would begin with whatever we were called by */
-        while ((option = getopt_long(argc, argv, "s:jbhV", long_options, NULL)) != -1)
+        while ((option = getopt_long(argc, argv, "s:jbyhV", long_options, NULL)) != -1)
                 if (!take(options, option))
                         return complain("unknown option, or its value is missing or too much: ",
                                 argv[optind - 1]);
@@ -73,8 +106,10 @@ enum exit_code options_parse(struct options *options, int argc, char *const *arg
         command = command_find(options->command);
         if (!command)
                 return complain("unknown command: ", options->command);
-        if (optind + 1 < argc)
-                return complain("one word too many: ", argv[optind + 1]);
+        if (!take_word(options, command, argc - optind - 1 > 0 ? argv[optind + 1] : NULL))
+                return complain("say which, after ", options->command);
+        if (optind + (command->word == WORD_NONE ? 1 : 2) < argc)
+                return complain("one word too many: ", argv[argc - 1]);
         if (options->known && !command->takes_known)
                 return complain("--known is for usage, not for ", options->command);
         return EXIT_CODE_OK;

@@ -2,11 +2,18 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* The pool that is meant where none is said. */
+#define DEFAULT_POOL "default"
 
 /* What the user said. Strings are those of argv. */
 struct options {
         const char *socket; /* NULL: the usual places */
         const char *command;
+        const char *pool; /* NULL: the default one */
+        uint64_t session;
+        bool yes;
         bool json;
         bool bytes;
         bool no_header;

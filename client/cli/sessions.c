@@ -12,6 +12,8 @@ static const struct column columns[] = {
         {"held", "HELD", COLUMN_BYTES},
         {"holdings", "RANGES", COLUMN_NUMBER},
         {"requests", "REQUESTS", COLUMN_NUMBER},
+        {"read_only", NULL, COLUMN_BOOL},
+        {"parent", "PARENT", COLUMN_NUMBER},
         {"label", "LABEL", COLUMN_TEXT},
 };
 
@@ -25,11 +27,13 @@ static int add(struct table *table, const struct filemem_session_info *info)
                 info->pid > 0 ? CELL_NUMBER((uint64_t)info->pid) : CELL_NONE,
                 CELL_NUMBER(info->uid),
                 CELL_NUMBER(info->gid),
-                CELL_TEXT(info->pool),
+                info->pool[0] ? CELL_TEXT(info->pool) : CELL_NONE,
                 CELL_NUMBER(info->age_ns),
                 CELL_NUMBER(info->held),
                 CELL_NUMBER(info->holdings),
                 CELL_NUMBER(info->requests),
+                CELL_NUMBER(info->read_only),
+                info->parent ? CELL_NUMBER(info->parent) : CELL_NONE,
                 CELL_TEXT(info->label),
         };
 

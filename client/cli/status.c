@@ -2,6 +2,8 @@
 #include "command.h"
 #include "table.h"
 
+#include <errno.h>
+
 static const struct column columns[] = {
         {"version", "version", COLUMN_TEXT},
         {"pid", "pid", COLUMN_NUMBER},
@@ -34,6 +36,9 @@ static const struct column columns[] = {
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
+/* Of a pool that there may not be. */
+#define POOL_NUMBER(pool, field) ((pool) ? CELL_NUMBER((pool)->field) : CELL_NONE)
+
 static int print(const struct filemem_status *status, const struct filemem_pool *pool,
         const struct options *options)
 {
@@ -55,16 +60,16 @@ static int print(const struct filemem_status *status, const struct filemem_pool 
                 CELL_NUMBER(status->max_message),
                 CELL_NUMBER(status->max_operations),
                 CELL_NUMBER(status->pools),
-                CELL_TEXT(pool->name),
-                CELL_NUMBER(pool->sessions),
-                CELL_NUMBER(pool->capacity),
-                CELL_NUMBER(pool->size),
-                CELL_NUMBER(pool->page_size),
-                CELL_NUMBER(pool->hugepage_size),
-                CELL_NUMBER(pool->chunk_size),
-                CELL_NUMBER(pool->exec),
-                CELL_NUMBER(pool->entries),
-                CELL_NUMBER(pool->metadata),
+                pool ? CELL_TEXT(pool->name) : CELL_NONE,
+                POOL_NUMBER(pool, sessions),
+                POOL_NUMBER(pool, capacity),
+                POOL_NUMBER(pool, size),
+                POOL_NUMBER(pool, page_size),
+                POOL_NUMBER(pool, hugepage_size),
+                POOL_NUMBER(pool, chunk_size),
+                POOL_NUMBER(pool, exec),
+                POOL_NUMBER(pool, entries),
+                POOL_NUMBER(pool, metadata),
         };
 
         _Static_assert(sizeof(cells) / sizeof(cells[0]) == COLUMNS, "a cell for each column");
@@ -79,8 +84,9 @@ int status_run(filemem_session *session, const struct options *options)
 
         if (r < 0)
                 return r;
-        r = filemem_pool_info(session, &pool);
-        if (r < 0)
+        r = filemem_pool_info_of(session, options->pool ? options->pool : DEFAULT_POOL, &pool);
+        /* Who asked for no pool gets what there is. */
+        if (r < 0 && (options->pool || (r != -EPERM && r != -ENOENT)))
                 return r;
-        return print(&status, &pool, options);
+        return print(&status, r < 0 ? NULL : &pool, options);
 }

@@ -80,8 +80,9 @@ int usage_run(filemem_session *session, const struct options *options)
 {
         struct filemem_usage usage;
         struct table *table;
-        int r = options->known ? filemem_usage(session, &usage)
-                               : filemem_update_usage(session, &usage);
+        const char *pool = options->pool ? options->pool : DEFAULT_POOL;
+        int r = options->known ? filemem_usage_of(session, pool, &usage)
+                               : filemem_update_usage_of(session, pool, &usage);
 
         if (r < 0)
                 return r;
