@@ -75,6 +75,7 @@ struct pool {
 
         /* of the reclaim thread */
         uint32_t scrub_page;
+        uint32_t retire_page;
         bool complained;
 };
 

@@ -22,7 +22,6 @@ void pool_retire(struct pool *pool)
         LOCK_SCOPE(&pool->lock);
         check(LIST_EMPTY(&pool->holders) && TAILQ_EMPTY(&pool->decommits));
         pool->retired = true;
-        pool->scrub_page = 0;
         reclaim_wake(pool, false);
 }
 
@@ -42,7 +41,7 @@ static uint64_t get_stored(const struct pool *pool)
 /* Punches the next piece that stores something. Returns false when there is none, or it fails. */
 static bool punch_next(struct pool *pool)
 {
-        struct range range = pool_bytes(pool, pool->scrub_page, pool->tree.capacity);
+        struct range range = pool_bytes(pool, pool->retire_page, pool->tree.capacity);
         uint64_t before = get_stored(pool), after;
         struct range data;
         int r;
@@ -68,7 +67,7 @@ static bool punch_next(struct pool *pool)
         if (after < before)
                 atomic_fetch_add_explicit(
                         &pool->memory->reclaimed, before - after, memory_order_relaxed);
-        pool->scrub_page = pool_page(pool, range.end);
+        pool->retire_page = pool_page(pool, range.end);
         return true;
 }
 

@@ -42,6 +42,37 @@ START_TEST(version_is_printed)
 }
 END_TEST
 
+static void write_file(const char *path, const char *text)
+{
+        FILE *file = fopen(path, "w");
+
+        ck_assert_ptr_nonnull(file);
+        fputs(text, file);
+        ck_assert_int_eq(fclose(file), 0);
+}
+
+/* It starts nothing: there need be no place for a socket. */
+START_TEST(configuration_is_checked)
+{
+        char path[96], output[4096], errors[4096], expected[128];
+        const char *arguments[] = {"--check-config", "--config", path, NULL};
+        struct daemon daemon;
+
+        daemon_prepare(&daemon);
+        snprintf(path, sizeof(path), "%s/conf", daemon.folder);
+        write_file(path, "[pool a]\njoin = root\n");
+        ck_assert_int_eq(daemon_run(arguments, output, errors, sizeof(output)), 0);
+        ck_assert_str_eq(output, "");
+        ck_assert_str_eq(errors, "");
+        write_file(path, "[pool a]\njoin = nobody-at-all\n");
+        ck_assert_int_eq(daemon_run(arguments, output, errors, sizeof(output)), 1);
+        snprintf(
+                expected, sizeof(expected), "%s:2: join: there is no user 'nobody-at-all'\n", path);
+        ck_assert_ptr_nonnull(strstr(errors, expected));
+        daemon_remove(&daemon);
+}
+END_TEST
+
 /* FOLDER stands for an empty folder, FILE for a file in it that is no socket. */
 static const struct start_row {
         const char *arguments[4];
@@ -425,6 +456,7 @@ int main(void)
 
         tcase_add_test(tests, help_is_printed);
         tcase_add_test(tests, version_is_printed);
+        tcase_add_test(tests, configuration_is_checked);
         tcase_add_loop_test(tests, wrong_start_is_one_line_and_code_1, 0,
                 (int)(sizeof(start_rows) / sizeof(start_rows[0])));
 
