@@ -54,7 +54,7 @@ static void write_file(const char *path, const char *text)
 /* It starts nothing: there need be no place for a socket. */
 START_TEST(configuration_is_checked)
 {
-        char path[96], output[4096], errors[4096], expected[128];
+        char path[96], output[4096], errors[4096], expected[256];
         const char *arguments[] = {"--check-config", "--config", path, NULL};
         struct daemon daemon;
 
