@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config_value.h"
 
-#include "base/cleanup.h"
 #include "memory/pool.h"
 #include "server/access.h"
 
@@ -11,7 +10,9 @@
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 __attribute__((format(printf, 2, 3))) static int fail(char *error, const char *format, ...)
 {
@@ -162,7 +163,7 @@ int config_parse_size(const char *value, const void *argument, void *target, cha
 
 int config_parse_capacity(const char *value, const void *argument, void *target, char *error)
 {
-        uint64_t largest = POOL_PAGES_MAX * (uint64_t)sysconf(_SC_PAGESIZE), size;
+        uint64_t largest = POOL_PAGES_MAX * (uint64_t)sysconf(_SC_PAGESIZE), size = 0;
         int r = config_parse_size(value, argument, &size, error);
 
         if (r < 0)
@@ -216,7 +217,7 @@ static int find_group(const char *name, uint32_t *ret, char *error)
 
 int config_parse_group(const char *value, const void *argument, void *target, char *error)
 {
-        uint32_t id;
+        uint32_t id = 0;
         int r = find_group(value, &id, error);
 
         (void)argument;
@@ -246,7 +247,7 @@ static int add_principal(struct principals *principals, const char *word, char *
 int config_parse_principals(const char *value, const void *argument, void *target, char *error)
 {
         struct principals principals = PRINCIPALS_NONE;
-        cleanup_(freep) char *words = strdup(value);
+        char *words = strdup(value);
         char *rest = words, *word;
         int r = 0;
 
@@ -256,6 +257,7 @@ int config_parse_principals(const char *value, const void *argument, void *targe
         while (r == 0 && (word = strsep(&rest, " \t,")))
                 if (word[0])
                         r = add_principal(&principals, word, error);
+        free(words);
         if (r < 0) {
                 principals_deinit(&principals);
                 return r;

@@ -62,6 +62,12 @@ static int greet(filemem_session *session, const struct filemem_options *options
         return r < 0 ? text_open_set(r, "this process is out of memory") : 0;
 }
 
+static void close_fd(int fd)
+{
+        if (fd >= 0)
+                close(fd);
+}
+
 /* Connects unless there is a descriptor already, which is taken over in any case. */
 static int open_session(
         const char *socket, int fd, const struct filemem_options *options, filemem_session **ret)
@@ -70,8 +76,7 @@ static int open_session(
         int r;
 
         if (!session) {
-                if (fd >= 0)
-                        close(fd);
+                close_fd(fd);
                 return text_open_set(-ENOMEM, "this process is out of memory");
         }
         session->socket = fd;
@@ -108,19 +113,19 @@ int filemem_open(const char *socket, const struct filemem_options *options, file
 int filemem_open_fd(int fd, const struct filemem_options *options, filemem_session **ret)
 {
         struct filemem_options known;
-        int r = 0;
+        int r;
 
         text_open_clear();
         text_clear();
-        if (!ret)
-                r = text_open_set(-EINVAL, "no place for the session");
-        if (r == 0)
-                r = take_options(options, &known);
+        if (!ret) {
+                close_fd(fd);
+                return text_open_set(-EINVAL, "no place for the session");
+        }
+        r = take_options(options, &known);
         if (r == 0)
                 r = connect_check(fd);
         if (r < 0) {
-                if (fd >= 0)
-                        close(fd);
+                close_fd(fd);
                 return r;
         }
         return open_session(NULL, fd, &known, ret);

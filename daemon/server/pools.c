@@ -120,9 +120,10 @@ void pools_init(struct pools *pools, struct event_base *base, struct memory *mem
 
 void pools_deinit(struct pools *pools)
 {
-        struct served *served;
+        struct served *served, *next;
 
-        while ((served = TAILQ_FIRST(&pools->list))) {
+        for (served = TAILQ_FIRST(&pools->list); served; served = next) {
+                next = TAILQ_NEXT(served, link);
                 check(!served->users);
                 forget_served(served);
         }
@@ -288,15 +289,12 @@ static void drain_others(struct pools *pools, const struct plan *plans, size_t c
         }
 }
 
-int pools_configure(struct pools *pools, const struct pools_config *config)
+/* plans: room for as many as there are pools, all zeros. */
+static int configure(struct pools *pools, const struct pools_config *config, struct plan *plans)
 {
-        cleanup_(freep) struct plan *plans = calloc(config->count + 1, sizeof(*plans));
         struct principals makers;
-        int r;
+        int r = principals_copy(&config->private_pools.access->join, &makers);
 
-        if (!plans)
-                return -ENOMEM;
-        r = principals_copy(&config->private_pools.access->join, &makers);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < config->count; i++) {
@@ -316,4 +314,13 @@ int pools_configure(struct pools *pools, const struct pools_config *config)
         pools->private_options.name = NULL;
         pools->admin_group = config->admin_group;
         return 0;
+}
+
+int pools_configure(struct pools *pools, const struct pools_config *config)
+{
+        struct plan *plans = calloc(config->count + 1, sizeof(*plans));
+        int r = plans ? configure(pools, config, plans) : -ENOMEM;
+
+        free(plans);
+        return r;
 }

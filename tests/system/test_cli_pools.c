@@ -5,6 +5,7 @@
 #include "support/harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
 #include <stdarg.h>
@@ -31,18 +32,30 @@ static void stop(void)
 /* Runs filememctl with its input from nowhere. Returns its exit code; output has both streams. */
 static int ctl(const char *arguments)
 {
-        char command[512];
-        size_t used = 0, n;
-        FILE *stream;
-        int status;
+        char words[256], *rest = strcpy(words, arguments), *argv[8] = {FILEMEM_CTL};
+        size_t used = 0;
+        int ends[2], status;
+        pid_t child;
+        ssize_t n;
 
-        snprintf(command, sizeof(command), "%s %s 2>&1 </dev/null", FILEMEM_CTL, arguments);
-        stream = popen(command, "re");
-        ck_assert_ptr_nonnull(stream);
-        while ((n = fread(output + used, 1, sizeof(output) - 1 - used, stream)) > 0)
-                used += n;
+        for (int i = 1; rest && i < 7; i++)
+                argv[i] = strsep(&rest, " ");
+        ck_assert_int_eq(pipe(ends), 0);
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (!child) {
+                close(STDIN_FILENO);
+                if (open("/dev/null", O_RDONLY) == STDIN_FILENO &&
+                        dup2(ends[1], STDOUT_FILENO) >= 0 && dup2(ends[1], STDERR_FILENO) >= 0)
+                        execv(FILEMEM_CTL, argv);
+                _exit(127);
+        }
+        close(ends[1]);
+        while ((n = read(ends[0], output + used, sizeof(output) - 1 - used)) > 0)
+                used += (size_t)n;
         output[used] = 0;
-        status = pclose(stream);
+        close(ends[0]);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
         ck_assert(WIFEXITED(status));
         return WEXITSTATUS(status);
 }
