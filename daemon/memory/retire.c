@@ -27,7 +27,7 @@ void pool_retire(struct pool *pool)
 
 bool retire_is_due(struct pool *pool)
 {
-        LOCK_SCOPE(&pool->lock);
+        LOCK_SCOPE_PATIENT(&pool->lock);
         return pool->retired;
 }
 
