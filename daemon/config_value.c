@@ -169,8 +169,8 @@ int config_parse_capacity(const char *value, const void *argument, void *target,
         if (r < 0)
                 return r;
         if (!size || size % CHUNK_SIZE || size > largest)
-                return fail(error, "'%s' is not a multiple of 16M up to %lluT", value,
-                        (unsigned long long)(largest >> 40));
+                return fail(error, "'%s' is not a multiple of 16M up to %lluM", value,
+                        (unsigned long long)(largest >> 20));
         *(uint64_t *)target = size;
         return 0;
 }

@@ -135,7 +135,7 @@ static const struct size_row {
         {"16M", UINT64_C(1) << 24},
         {"3G", UINT64_C(3) << 30},
         {"2T", UINT64_C(2) << 40},
-        {"8T", UINT64_C(8) << 40},
+        {"8388592M", (UINT64_C(8) << 40) - (UINT64_C(16) << 20)},
 };
 
 START_TEST(sizes_are_understood)
@@ -204,10 +204,14 @@ static const struct error_row {
                 "capacity: '99999999999999999999' is no size such as 512M or 2T"},
         {"[pool default]\ncapacity = 16777216T\n", 2,
                 "capacity: '16777216T' is no size such as 512M or 2T"},
-        {"[pool default]\ncapacity = 0\n", 2, "capacity: '0' is not a multiple of 16M up to 8T"},
+        {"[pool default]\ncapacity = 0\n", 2,
+                "capacity: '0' is not a multiple of 16M up to 8388592M"},
         {"[pool default]\ncapacity = 17M\n", 2,
-                "capacity: '17M' is not a multiple of 16M up to 8T"},
-        {"[pool default]\ncapacity = 9T\n", 2, "capacity: '9T' is not a multiple of 16M up to 8T"},
+                "capacity: '17M' is not a multiple of 16M up to 8388592M"},
+        {"[pool default]\ncapacity = 8T\n", 2,
+                "capacity: '8T' is not a multiple of 16M up to 8388592M"},
+        {"[pool default]\ncapacity = 9T\n", 2,
+                "capacity: '9T' is not a multiple of 16M up to 8388592M"},
 };
 
 START_TEST(errors_are_named_with_their_line)
