@@ -31,6 +31,7 @@
         X(OUTCOME_LENGTH_ZERO, EINVAL, "length is zero: ask for at least one page")                \
         X(OUTCOME_LENGTH_UNALIGNED, EINVAL, "length is not a multiple of the page size")           \
         X(OUTCOME_KIND_UNKNOWN, EINVAL, "unknown kind: use 0 to 5")                                \
+        X(OUTCOME_MODE_UNKNOWN, EINVAL, "unknown mode: use 0 (lazy) or 1 (commit)")                \
         X(OUTCOME_RANGE_EMPTY, EINVAL, "range is empty or its end lies before its start")          \
         X(OUTCOME_RANGE_UNALIGNED, EINVAL, "range does not start and end at a page boundary")      \
         X(OUTCOME_RANGE_BEYOND, EINVAL, "range ends beyond the capacity of the pool")              \
@@ -39,6 +40,9 @@
         X(OUTCOME_SHARED, EBUSY, "part of the range has other holders: ask for a shared decommit") \
         X(OUTCOME_REFS_OVERFLOW, EOVERFLOW, "part of the range has too many references")           \
         X(OUTCOME_POOL_FULL, ENOMEM, "no gap of that length is left in the pool")                  \
+        X(OUTCOME_OVER_BUDGET, ENOMEM,                                                             \
+                "to commit that much would leave the host or the daemon too little memory")        \
+        X(OUTCOME_NO_MEMORY, ENOMEM, "the kernel has no memory for all pages of the range")        \
         X(OUTCOME_OPERATION_UNKNOWN, ENOSYS, "this daemon does not know the operation")            \
         X(OUTCOME_BATCH_EMPTY, EINVAL, "request has no operation")                                 \
         X(OUTCOME_BATCH_TOO_LONG, EINVAL, "request has more than 256 operations")                  \

@@ -102,16 +102,21 @@ void memfile_close(struct memfile *file)
         file->read_only_fd = fd_close(file->read_only_fd);
 }
 
-int memfile_punch(const struct memfile *file, struct range range)
+static int call_fallocate(const struct memfile *file, int mode, struct range range)
 {
         int r;
 
         lock_assert_none();
         do {
-                r = file->fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                        (off_t)range.start, (off_t)(range.end - range.start));
+                r = file->fallocate(file->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)range.start,
+                        (off_t)(range.end - range.start));
         } while (r < 0 && errno == EINTR);
         return r < 0 ? -errno : 0;
+}
+
+int memfile_punch(const struct memfile *file, struct range range)
+{
+        return call_fallocate(file, FALLOC_FL_PUNCH_HOLE, range);
 }
 
 static int write_zeros(const struct memfile *file, struct range range)
@@ -129,6 +134,13 @@ static int write_zeros(const struct memfile *file, struct range range)
                         range.start += (uint64_t)n;
         }
         return 0;
+}
+
+int memfile_commit(const struct memfile *file, struct range range)
+{
+        int r = call_fallocate(file, 0, range);
+
+        return r < 0 ? r : write_zeros(file, range);
 }
 
 int memfile_zero(const struct memfile *file, struct range range)

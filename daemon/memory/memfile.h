@@ -46,6 +46,15 @@ void memfile_close(struct memfile *file);
 /* Gives the pages back to the kernel: they read as zero. Returns 0 or a negative errno. */
 int memfile_punch(const struct memfile *file, struct range range);
 
+/*
+ * Has the kernel store every page of the range, all zero. Room for all of them is taken first:
+ * where there is none the result is -ENOMEM or -ENOSPC and none is stored that was not before; over
+ * the limit of a cgroup the kernel kills instead. Then they are written, because pages that were
+ * given room and nothing else are a hole to SEEK_DATA, and we would not find them again. Returns 0
+ * or a negative errno.
+ */
+int memfile_commit(const struct memfile *file, struct range range);
+
 /* Writes zeros over what is stored in the range. Slow; for when punching fails. 0 or negative
  * errno. */
 int memfile_zero(const struct memfile *file, struct range range);

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/cleanup.h"
+#include "memory/budget.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,6 +19,7 @@ int memory_new(const struct memory_options *options, struct memory **ret)
         r = account_choose(options->accounting, &memory->accounting);
         if (r < 0)
                 return r;
+        memory->available = budget_available;
         lock_init(&memory->work_lock, LOCK_WORK);
         lock_condition_init(&memory->work_wake);
         TAILQ_INIT(&memory->work);
@@ -72,13 +74,16 @@ static void cancel(struct pool_job_list *jobs)
         }
 }
 
-/* A pool that has decommits waiting is in one of the two lists. */
-static void cancel_decommits(struct pool_list *pools)
+/* A pool that has any waiting is in one of the two lists. A range that was being prepared is its
+ * holder's, and goes with it. */
+static void cancel_work(struct pool_list *pools)
 {
         struct pool *pool;
 
-        TAILQ_FOREACH (pool, pools, work_link)
+        TAILQ_FOREACH (pool, pools, work_link) {
                 cancel(&pool->decommits);
+                cancel(&pool->preparations);
+        }
 }
 
 void memory_stop(struct memory *memory)
@@ -95,8 +100,8 @@ void memory_stop(struct memory *memory)
                 memory->started = false;
         }
         /* Nobody else is left: no lock is needed, and done() may take its own. */
-        cancel_decommits(&memory->work);
-        cancel_decommits(&memory->later);
+        cancel_work(&memory->work);
+        cancel_work(&memory->later);
         while ((pool = TAILQ_FIRST(&memory->scans))) {
                 TAILQ_REMOVE(&memory->scans, pool, scan_link);
                 pool->scan_queued = false;

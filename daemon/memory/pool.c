@@ -56,6 +56,8 @@ int pool_new(struct memory *memory, const struct pool_options *options, struct p
                 return r;
         pool->memory = memory;
         pool->exec = options->exec;
+        pool->zero_verify = options->zero_verify;
+        pool->huge_advise = options->huge_advise;
         pool->size = pool_page(pool, CHUNK_SIZE);
         lock_init(&pool->lock, LOCK_POOL);
         usage_nodes_init(&pool->nodes);
@@ -64,6 +66,7 @@ int pool_new(struct memory *memory, const struct pool_options *options, struct p
         LIST_INIT(&pool->holders);
         LIST_INIT(&pool->orphans);
         TAILQ_INIT(&pool->decommits);
+        TAILQ_INIT(&pool->preparations);
         TAILQ_INIT(&pool->askers);
         *ret = steal_ptr(pool);
         return 0;
@@ -78,7 +81,7 @@ struct pool *pool_free(struct pool *pool)
         memory = pool->memory;
         check(!memory->started || pool->retired);
         check(LIST_EMPTY(&pool->holders) && TAILQ_EMPTY(&pool->decommits) &&
-                TAILQ_EMPTY(&pool->askers));
+                TAILQ_EMPTY(&pool->preparations) && TAILQ_EMPTY(&pool->askers));
         while (!LIST_EMPTY(&pool->orphans)) {
                 struct holder *holder = LIST_FIRST(&pool->orphans);
 
@@ -123,11 +126,11 @@ static void grow_size(struct pool *pool, uint32_t end)
                 pool->size = pool->tree.capacity;
 }
 
-int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct range *ret,
-        uint64_t *ret_size)
+int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t refs,
+        struct range *ret, uint64_t *ret_size)
 {
         struct pool *pool = holder->pool;
-        struct usage_entry entry = {.refs = 1};
+        struct usage_entry entry = {.refs = refs};
         uint32_t pages;
         int r = range_check_length(length, pool->file.capacity, pool->file.page_size);
 
@@ -158,6 +161,13 @@ int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct 
         *ret = pool_bytes(pool, entry.start, entry.end);
         *ret_size = pool->size * pool->file.page_size;
         return 0;
+}
+
+int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct range *ret,
+        uint64_t *ret_size)
+{
+        debug_check(!holder->pool->zero_verify);
+        return pool_take(holder, length, kind, 1, ret, ret_size);
 }
 
 int pool_incref(struct holder *holder, struct range range)
@@ -270,6 +280,11 @@ int pool_read_only_fd(const struct pool *pool)
         return pool->file.read_only_fd;
 }
 
+bool pool_verifies(const struct pool *pool)
+{
+        return pool->zero_verify;
+}
+
 void pool_information(struct pool *pool, struct pool_information *ret)
 {
         LOCK_SCOPE(&pool->lock);
@@ -280,6 +295,8 @@ void pool_information(struct pool *pool, struct pool_information *ret)
                 .size = pool->size * pool->file.page_size,
                 .page_size = pool->file.page_size,
                 .exec = pool->exec,
+                .zero_verify = pool->zero_verify,
+                .huge_advise = pool->huge_advise,
                 .entries = pool->tree.totals.entries,
                 .holders = pool->holder_count,
                 .metadata = usage_nodes_footprint(&pool->nodes),

@@ -78,6 +78,8 @@ struct pool_options {
         const char *name;  /* at most POOL_NAME_MAX bytes; copied */
         uint64_t capacity; /* bytes; a multiple of CHUNK_SIZE; 0: twice the RAM as a power of two */
         bool exec;         /* clients may map it executable */
+        bool zero_verify;  /* ranges are looked at, and punched, before they are handed out */
+        bool huge_advise;  /* clients ask for huge pages under ranges of 2 MiB and more */
 };
 
 /* Makes the memfd, sealed and sized. Returns 0, -EINVAL for options out of range, a negative errno.
@@ -100,12 +102,17 @@ int pool_fd(const struct pool *pool);
 /* The same memfd opened for reading: what has it can neither write to it nor map it so. */
 int pool_read_only_fd(const struct pool *pool);
 
+/* Whether ranges have to be prepared, not allocated: zero_verify. */
+bool pool_verifies(const struct pool *pool);
+
 struct pool_information {
         const char *name;  /* valid as long as the pool */
         uint64_t capacity; /* bytes, as all that follows unless it says otherwise */
         uint64_t size;
         uint64_t page_size;
         bool exec;
+        bool zero_verify;
+        bool huge_advise;
         uint64_t entries;  /* of the tree */
         uint64_t holders;  /* count */
         uint64_t metadata; /* memory of the tree and the holdings */
@@ -132,7 +139,7 @@ void pool_usage(struct pool *pool, struct pool_usage *ret);
 struct pool_entry {
         struct range range;
         enum kind kind;
-        uint32_t refs;      /* 0: freed, not yet given back */
+        uint32_t refs;      /* 0: freed, not yet given back; UINT32_MAX: being prepared */
         uint64_t committed; /* bytes */
         bool estimated;
 };
@@ -168,8 +175,10 @@ void holder_information(struct holder *holder, struct holder_information *ret);
 
 /*
  * Gives the holder `length` bytes (a positive multiple of the page size) at the lowest offset where
- * they fit, 2 MiB aligned if they are 2 MiB or more. They read as zero. *ret_size is the size of
- * the pool then. Returns 0, OUTCOME_LENGTH_*, OUTCOME_KIND_UNKNOWN, OUTCOME_POOL_FULL or -ENOMEM.
+ * they fit, 2 MiB aligned if they are 2 MiB or more. They read as zero, unless somebody has written
+ * there through a stale mapping; a pool with zero_verify has pool_prepare() for this. *ret_size is
+ * the size of the pool then. Returns 0, OUTCOME_LENGTH_*, OUTCOME_KIND_UNKNOWN, OUTCOME_POOL_FULL
+ * or -ENOMEM.
  */
 int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct range *ret,
         uint64_t *ret_size);
@@ -197,9 +206,21 @@ struct pool_job {
         /* Owned by the memory room until then. */
         struct holder *holder;
         struct pool *pool;
-        struct range range;
+        struct range range; /* when a preparation is done: what was allocated */
         bool shared;
         TAILQ_ENTRY(pool_job) link;
+
+        /* of pool_prepare() */
+        uint64_t length;
+        uint64_t size; /* of the pool, when it is done */
+        unsigned kind;
+        bool verify;          /* still to do */
+        bool commit;          /* still to do */
+        struct range left;    /* of the range, for the one of these that is at it */
+        uint64_t scans_begun; /* before the first piece */
+        uint64_t promised;    /* bytes of the budget that are set aside for it */
+        int undo;             /* why it has to be undone; 0: it has not */
+        _Atomic bool cancelled;
 };
 
 TAILQ_HEAD(pool_job_list, pool_job);
@@ -212,6 +233,27 @@ TAILQ_HEAD(pool_job_list, pool_job);
  * punch, after which the range may be decommitted in part.
  */
 void pool_decommit(struct pool_job *job, struct holder *holder, struct range range, bool shared);
+
+/*
+ * Allocates as pool_allocate() does, and has the range looked at and punched first in a pool with
+ * zero_verify, and committed where `commit` is said: so that lack of memory is a result here and
+ * no SIGBUS later. Job->range and job->size are what it got. The range is in the tree with a count
+ * of references that nobody can add to until it is through, and done is called then. Large ones are
+ * done in pieces, between other work; pool_cancel() ends it at the next.
+ *
+ * The result, besides those of pool_allocate(): OUTCOME_OVER_BUDGET (so little memory would be
+ * left that something might be killed for it), OUTCOME_NO_MEMORY, -ECANCELED, or the negative errno
+ * of a system call. Whatever it is but 0, the range is given up again and what was committed of it
+ * punched.
+ */
+void pool_prepare(
+        struct pool_job *job, struct holder *holder, uint64_t length, unsigned kind, bool commit);
+
+/*
+ * Nobody wants the result of pool_prepare() any more. It is done with -ECANCELED soon, or with what
+ * it has come to. For a job of another sort that is under way this does nothing.
+ */
+void pool_cancel(struct pool_job *job);
 
 /*
  * Has the scan thread bring the committed numbers up to date, for pool_usage() to tell. Askers that

@@ -44,6 +44,8 @@ struct pool {
         char name[POOL_NAME_MAX + 1];
         struct memfile file;
         bool exec;
+        bool zero_verify;
+        bool huge_advise;
 
         struct lock lock;
 
@@ -57,10 +59,12 @@ struct pool {
         struct holder *sole;         /* holds all that is held; NULL: each has holdings */
         bool woken;                  /* the reclaim thread knows that there are freed ranges */
         struct pool_job_list decommits;
+        struct pool_job_list preparations;
         struct scan_result scan;
-        bool retired;      /* nobody uses it any more: to be freed by the reclaim thread */
-        bool scrub;        /* there are stray pages to punch, */
-        uint64_t scrub_at; /* from this time on */
+        bool retired; /* nobody uses it any more: to be freed by the reclaim thread */
+        _Atomic uint64_t scans_begun; /* needs no lock */
+        bool scrub;                   /* there are stray pages to punch, */
+        uint64_t scrub_at;            /* from this time on */
 
         /* under memory->work_lock: in memory->work, or in memory->later until due_at */
         enum { POOL_IDLE, POOL_WORK, POOL_RESTING, POOL_LATER } queued;
@@ -85,6 +89,9 @@ struct memory {
         /* fixed at birth */
         enum accounting accounting;
 
+        /* How much may be committed; tests put another in place of budget_available(). */
+        int (*available)(uint64_t *ret);
+
         struct lock work_lock;
         struct lock_condition work_wake;
         struct pool_list work;  /* pools with something to do for the reclaim thread */
@@ -96,6 +103,8 @@ struct memory {
         struct pool_list scans; /* pools with askers */
         bool scan_stop;
         struct scan_budget scan_budget; /* of the scan thread */
+
+        uint64_t committing; /* of the reclaim thread: bytes that were promised and are to come */
 
         pthread_t reclaim_thread;
         pthread_t scan_thread;
@@ -138,6 +147,17 @@ static inline struct range pool_bytes(const struct pool *pool, uint32_t start, u
 
 /* And how many of them are then taken out of the tree: who frees in a hurry waits no longer. */
 #define RECLAIM_FINISH 4
+
+/*
+ * While a range is prepared it has this many references, of the holder that is to have it. Nobody
+ * can take one more, and it does not become one with its neighbours: so what is known of their
+ * pages stays exact, and what is committed of it can be said in one number when it is through.
+ */
+#define REFS_PREPARING UINT32_MAX
+
+/* pool_allocate(), with that many references. */
+int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t refs,
+        struct range *ret, uint64_t *ret_size);
 
 /* What pool_decommit() promises to check. */
 int pool_check_decommit(struct holder *holder, struct range range, bool shared);
@@ -191,6 +211,19 @@ int holder_release_some(struct holder *holder);
 /* Does the job and calls done. */
 void decommit_run(struct pool_job *job);
 
+/* ---- prepare.c, verify.c, commit.c: on the reclaim thread --------------------------------------
+ */
+
+/*
+ * One bounded piece of job->left, which gets shorter. Return 0, or what the preparation fails with.
+ * verify_piece() makes it zero. commit_begin() asks whether there is memory for all of the range,
+ * and sets it aside for commit_piece(); commit_end() gives back what is left of that.
+ */
+int verify_piece(struct pool_job *job);
+int commit_begin(struct pool_job *job);
+int commit_piece(struct pool_job *job);
+void commit_end(struct pool_job *job);
+
 /* ---- reclaim.c and reclaim_thread.c
  * --------------------------------------------------------------------------------- */
 
@@ -201,6 +234,9 @@ enum reclaim_result {
         RECLAIM_LATER, /* it failed: try again in a while */
         RECLAIM_GONE,  /* the pool was freed */
 };
+
+/* One bounded piece of the next preparation of an allocation; see prepare.c. */
+enum reclaim_result prepare_step(struct pool *pool);
 
 /*
  * There is something to do in the pool. Caller holds the pool's lock. urgent: a client waits for

@@ -211,21 +211,14 @@ static bool wants_scrub(struct pool *pool, uint64_t *ret_at)
         return pool->scrub;
 }
 
-enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
+/* What nobody waits for. */
+static enum reclaim_result reclaim_some(struct pool *pool, uint64_t now)
 {
         struct range ranges[RECLAIM_BATCH];
-        struct pool_job *job;
         size_t count;
         uint64_t at;
         int r;
 
-        if (retire_is_due(pool))
-                return retire_step(pool);
-        job = next_decommit(pool);
-        if (job) {
-                decommit_run(job); /* clients wait for these: first, between any two punches */
-                return RECLAIM_MORE;
-        }
         if (release_orphans(pool, &r))
                 return r < 0 ? RECLAIM_LATER : RECLAIM_MORE;
         count = reclaim_find(pool, ranges, RECLAIM_BATCH);
@@ -234,4 +227,24 @@ enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
         if (wants_scrub(pool, &at))
                 return now < at ? RECLAIM_LATER : scrub(pool);
         return RECLAIM_DONE;
+}
+
+enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
+{
+        enum reclaim_result prepared, reclaimed;
+        struct pool_job *job;
+
+        if (retire_is_due(pool))
+                return retire_step(pool);
+        job = next_decommit(pool);
+        if (job) {
+                decommit_run(job); /* clients wait for these: first, between any two punches */
+                return RECLAIM_MORE;
+        }
+        /* For these they wait too, but each takes long, and may need what is given back: both. */
+        prepared = prepare_step(pool);
+        reclaimed = reclaim_some(pool, now);
+        if (prepared == RECLAIM_MORE || reclaimed == RECLAIM_MORE)
+                return RECLAIM_MORE;
+        return prepared == RECLAIM_LATER ? prepared : reclaimed;
 }

@@ -191,8 +191,10 @@ int scan_run(struct pool *pool)
         struct scan_result result = {0};
         struct memfile_state state;
         bool estimated;
-        int r = memfile_stat(&pool->file, &state);
+        int r;
 
+        atomic_fetch_add(&pool->scans_begun, 1);
+        r = memfile_stat(&pool->file, &state);
         if (r < 0)
                 return r;
         if (unchanged(pool, &state))

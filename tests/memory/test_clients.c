@@ -164,6 +164,18 @@ static void update_usage(void)
         ck_assert_int_eq(await(&answer), 0);
 }
 
+/* Verified, committed or both: that is done on the reclaim thread, against all that clients do. */
+static struct range server_prepare(struct holder *holder, uint64_t length, uint32_t how)
+{
+        struct answer answer = {.job.done = note_answer};
+
+        pool->zero_verify = how & 1;
+        pool_prepare(&answer.job, holder, length, how % KIND_COUNT, how & 2);
+        pool->zero_verify = false;
+        ck_assert_int_eq(await(&answer), 0);
+        return answer.job.range;
+}
+
 static void server_step(uint64_t *random)
 {
         struct holder **holder = &holders[draw(random, HOLDERS)];
@@ -174,8 +186,12 @@ static void server_step(uint64_t *random)
         if (what < 35) {
                 uint64_t length = (1 + draw(random, 24)) * FIXTURE_PAGE;
 
-                ck_assert_int_eq(
-                        pool_allocate(*holder, length, draw(random, KIND_COUNT), &range, &size), 0);
+                if (what < 10)
+                        range = server_prepare(*holder, length, draw(random, UINT32_MAX));
+                else
+                        ck_assert_int_eq(pool_allocate(*holder, length, draw(random, KIND_COUNT),
+                                                 &range, &size),
+                                0);
                 if (range.end > PAGES * FIXTURE_PAGE) /* where no client is */
                         ck_assert_int_eq(pool_decref(*holder, range), 0);
         } else if (what < 50) {
