@@ -88,6 +88,7 @@ static int send_welcome(struct session *session)
         welcome.chunk_size = CHUNK_SIZE;
         welcome.max_message = WIRE_MESSAGE_MAX;
         welcome.max_operations = WIRE_OPERATIONS_MAX;
+        welcome.huge_advise = pool->huge_advise;
         welcome.daemon_version = (char *)(uintptr_t)FILEMEM_VERSION;
         welcome.read_only = session->read_only;
         welcome.parent = session->parent;

@@ -2,6 +2,7 @@
 #include "server/handlers.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/state.h"
@@ -22,6 +23,25 @@ int handle_ping(
         return 0;
 }
 
+/* ---- allocate ---------------------------------------------------------------------------------
+ */
+
+static void fill_allocated(
+        Filemem__Allocated *allocated, struct range range, uint64_t size, Filemem__Result *result)
+{
+        filemem__allocated__init(allocated);
+        allocated->start = range.start;
+        allocated->end = range.end;
+        allocated->size = size;
+        result->body_case = FILEMEM__RESULT__BODY_ALLOCATED;
+        result->allocated = allocated;
+}
+
+static bool is_mode(Filemem__Mode mode)
+{
+        return mode == FILEMEM__MODE__MODE_LAZY || mode == FILEMEM__MODE__MODE_COMMIT;
+}
+
 int handle_allocate(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
 {
@@ -33,18 +53,53 @@ int handle_allocate(
 
         if (!allocated)
                 return -ENOMEM;
+        if (!is_mode(allocate->mode))
+                return OUTCOME_MODE_UNKNOWN;
         r = pool_allocate(request->session->holder, allocate->length, (unsigned)allocate->kind,
                 &range, &size);
         if (r)
                 return r;
-        filemem__allocated__init(allocated);
-        allocated->start = range.start;
-        allocated->end = range.end;
-        allocated->size = size;
-        result->body_case = FILEMEM__RESULT__BODY_ALLOCATED;
-        result->allocated = allocated;
+        fill_allocated(allocated, range, size, result);
         return 0;
 }
+
+bool allocate_takes_long(const struct request *request, const Filemem__Operation *operation)
+{
+        Filemem__Mode mode = operation->allocate->mode;
+
+        return mode == FILEMEM__MODE__MODE_COMMIT ||
+               (is_mode(mode) && pool_verifies(request->session->server->pool));
+}
+
+void begin_allocate(struct request *request, const Filemem__Operation *operation)
+{
+        const Filemem__Allocate *allocate = operation->allocate;
+
+        request->job.done = request_job_done;
+        pool_prepare(&request->job, request->session->holder, allocate->length,
+                (unsigned)allocate->kind, allocate->mode == FILEMEM__MODE__MODE_COMMIT);
+}
+
+int finish_allocate(struct request *request, int job_result, Filemem__Result *result)
+{
+        const Filemem__Operation *operation = request->message->operations[request->index];
+        Filemem__Allocated *allocated;
+
+        if (job_result)
+                return job_result;
+        allocated = arena_alloc(request->arena, sizeof(*allocated));
+        if (!allocated) {
+                /* Nobody would know of it. Where that fails too, it goes with the session. */
+                (void)pool_decref(request->session->holder, request->job.range);
+                return -ENOMEM;
+        }
+        fill_allocated(allocated, request->job.range, request->job.size, result);
+        allocated->committed = operation->allocate->mode == FILEMEM__MODE__MODE_COMMIT;
+        return 0;
+}
+
+/* ---- references -------------------------------------------------------------------------------
+ */
 
 int handle_incref(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)

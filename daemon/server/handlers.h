@@ -3,6 +3,8 @@
 
 #include "proto/filemem.pb-c.h"
 
+#include <stdbool.h>
+
 struct request;
 
 /* The operations on memory, as in rpc.h: validate, one call into the pool, fill the result. */
@@ -10,6 +12,9 @@ int handle_ping(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
 int handle_allocate(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+bool allocate_takes_long(const struct request *request, const Filemem__Operation *operation);
+void begin_allocate(struct request *request, const Filemem__Operation *operation);
+int finish_allocate(struct request *request, int job_result, Filemem__Result *result);
 int handle_incref(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
 int handle_decref(

@@ -82,6 +82,8 @@ static Filemem__PoolReport *describe_pool(struct arena *arena, const struct serv
         report->hugepage_size = HUGEPAGE_SIZE;
         report->chunk_size = CHUNK_SIZE;
         report->exec = pool.exec;
+        report->zero_verify = pool.zero_verify;
+        report->huge_advise = pool.huge_advise;
         report->entries = pool.entries;
         report->sessions = served->sessions;
         report->metadata = pool.metadata;

@@ -195,6 +195,13 @@ static const struct rpc *current_rpc(const struct request *request)
         return rpc_find(request->message->operations[request->index]);
 }
 
+/* Whether it is begun here and done by another thread. */
+static bool has_to_wait(
+        const struct request *request, const struct rpc *rpc, const Filemem__Operation *operation)
+{
+        return rpc->begin && (!rpc->takes_long || rpc->takes_long(request, operation));
+}
+
 /* Begins what another thread has to do. Returns false if there is no memory for waiting for it. */
 static bool begin(
         struct request **request, const struct rpc *rpc, const Filemem__Operation *operation)
@@ -205,6 +212,8 @@ static bool begin(
                 return false;
         *request = parked;
         rpc->begin(parked, operation);
+        if (parked->abandoned)
+                pool_cancel(&parked->job);
         return true;
 }
 
@@ -234,7 +243,7 @@ static bool run_operations(struct request **request)
                 size_t mark = (*request)->arena->used;
                 int r = check_session((*request)->session, rpc);
 
-                if (!r && rpc->begin) {
+                if (!r && has_to_wait(*request, rpc, operation)) {
                         if (begin(request, rpc, operation))
                                 return false;
                         r = OUTCOME_DAEMON_FULL;
@@ -345,6 +354,7 @@ static void start(struct request *request, struct session *session, const Fileme
         request->fd = -1;
         request->asked = NULL;
         request->sentence[0] = 0;
+        request->abandoned = false;
         for (size_t i = 0; i < message->n_operations; i++)
                 request->wanted += !message->operations[i]->no_reply;
         results = arena_alloc(arena, sizeof(*results) * request->wanted);
@@ -381,6 +391,12 @@ void request_job_done(struct pool_job *job, int result)
 
         request->job_result = result;
         inbox_post(&server->inbox, &request->item); /* from here on it is the loop's */
+}
+
+void request_cancel(struct request *request)
+{
+        request->abandoned = true;
+        pool_cancel(&request->job);
 }
 
 void request_receive(struct inbox_item *item)

@@ -49,6 +49,7 @@ struct request {
         struct pool_job job;
         int job_result;
         bool yielded;
+        bool abandoned; /* nobody waits for it any more */
         struct inbox_item item;
         struct server_waiter waiter;
         char sentence[WIRE_TEXT_MAX + 1]; /* of the next refusal, if not the usual one; else "" */
@@ -63,6 +64,12 @@ int request_handle(struct session *session, const Filemem__Request *message);
 
 /* What the inbox receives: a parked request whose operation was done. Goes on with it. */
 void request_receive(struct inbox_item *item);
+
+/*
+ * Nobody waits for the parked request any more: it goes on, but what it is at, or comes to, that is
+ * for its own session alone is left.
+ */
+void request_cancel(struct request *request);
 
 /* For rpc: what the job of a parked request calls when it is done. */
 void request_job_done(struct pool_job *job, int result);

@@ -14,7 +14,9 @@
 /* Indexed by the case: the fields of Operation are numbered without gaps. */
 static const struct rpc rpcs[] = {
         [BODY(PING)] = {BODY(PING), .run = handle_ping},
-        [BODY(ALLOCATE)] = {BODY(ALLOCATE), .changes = true, .run = handle_allocate},
+        [BODY(ALLOCATE)] = {BODY(ALLOCATE), .changes = true, .run = handle_allocate,
+                .takes_long = allocate_takes_long, .begin = begin_allocate,
+                .finish = finish_allocate},
         [BODY(INCREF)] = {BODY(INCREF), .changes = true, .run = handle_incref},
         [BODY(DECREF)] = {BODY(DECREF), .changes = true, .run = handle_decref},
         [BODY(DECOMMIT)] = {BODY(DECOMMIT), .changes = true, .begin = begin_decommit,

@@ -19,8 +19,9 @@ struct rpc {
         int (*run)(struct request *request, const Filemem__Operation *operation,
                 Filemem__Result *result);
 
-        /* Instead of run, for what takes long: begins the request's job; what came of it is
-         * `result`. */
+        /* Instead of run, for what takes long (where it depends, takes_long() says): begins the
+         * request's job; what came of it is `result`. */
+        bool (*takes_long)(const struct request *request, const Filemem__Operation *operation);
         void (*begin)(struct request *request, const Filemem__Operation *operation);
         int (*finish)(struct request *request, int job_result, Filemem__Result *result);
 };

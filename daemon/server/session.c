@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -37,6 +38,11 @@ static int choose_events(struct session *session)
                 r |= event_del(&session->readable);
         else if (!event_pending(&session->readable, EV_READ, NULL))
                 r |= event_add(&session->readable, NULL);
+        /* While it waits nobody reads, and the end of the connection would not be seen. */
+        if (!session->parked)
+                r |= event_del(&session->hangup);
+        else if (!event_pending(&session->hangup, EV_CLOSED, NULL))
+                r |= event_add(&session->hangup, NULL);
         if (!blocked)
                 r |= event_del(&session->writable);
         else if (!event_pending(&session->writable, EV_WRITE, NULL))
@@ -142,6 +148,21 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
                 session_end(session, 0);
 }
 
+/*
+ * Nobody waits for the parked request any more, unless it is only the client's end for sending that
+ * was closed. What else it sent is done all the same: others may see what came of it.
+ */
+static void on_hangup(evutil_socket_t fd, short what, void *context)
+{
+        struct pollfd end = {.fd = fd};
+        struct session *session = context;
+
+        (void)what;
+        event_del(&session->hangup);
+        if (poll(&end, 1, 0) == 1 && end.revents & (POLLHUP | POLLERR))
+                request_cancel(session->parked);
+}
+
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 static void on_death(evutil_socket_t fd, short what, void *context)
@@ -184,6 +205,7 @@ static int watch(struct session *session)
         r = event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST, on_readable, session);
         r |= event_assign(
                 &session->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, session);
+        r |= event_assign(&session->hangup, base, fd, EV_CLOSED | EV_PERSIST, on_hangup, session);
         r |= event_assign(&session->death, base, session->process, EV_READ, on_death, session);
         check(r == 0);
         if (session->process >= 0 && event_add(&session->death, NULL) < 0)
@@ -355,6 +377,7 @@ void session_end(struct session *session, int result)
         session->ended = true;
         event_del(&session->readable);
         event_del(&session->writable);
+        event_del(&session->hangup);
         event_del(&session->death);
         if (result)
                 blame(session, result);
@@ -362,7 +385,9 @@ void session_end(struct session *session, int result)
                 goodbye_send(&session->channel, session->farewell);
         channel_close(&session->channel);
         session->process = fd_close(session->process);
-        if (!session->parked)
+        if (session->parked)
+                request_cancel(session->parked);
+        else
                 session_free(session);
 }
 

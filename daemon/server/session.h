@@ -38,8 +38,9 @@ struct session {
         struct channel channel;
         struct event readable;
         struct event writable;
-        struct event death; /* of the process that connected */
-        int process;        /* pidfd; -1 before Linux 6.5 */
+        struct event hangup; /* while a request is parked */
+        struct event death;  /* of the process that connected */
+        int process;         /* pidfd; -1 before Linux 6.5 */
         uint64_t id;
         pid_t pid;
         uid_t uid;

@@ -134,7 +134,7 @@ START_TEST(a_pool_report_keeps_the_bound)
         report.name = name;
         result.body_case = FILEMEM__RESULT__BODY_POOL_INFO;
         result.pool_info = &report;
-        ck_assert_uint_eq(cost(&result), 206);
+        ck_assert_uint_eq(cost(&result), 212);
         ck_assert_uint_le(cost(&result), WIRE_RESULT_MAX);
 }
 END_TEST
