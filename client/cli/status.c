@@ -30,6 +30,8 @@ static const struct column columns[] = {
         {"hugepage_size", "hugepage", COLUMN_BYTES},
         {"chunk_size", "chunk", COLUMN_BYTES},
         {"exec", "exec", COLUMN_BOOL},
+        {"zero", "zero", COLUMN_TEXT},
+        {"huge", "huge", COLUMN_TEXT},
         {"entries", "entries", COLUMN_NUMBER},
         {"metadata", "metadata", COLUMN_BYTES},
 };
@@ -68,6 +70,8 @@ static int print(const struct filemem_status *status, const struct filemem_pool 
                 POOL_NUMBER(pool, hugepage_size),
                 POOL_NUMBER(pool, chunk_size),
                 POOL_NUMBER(pool, exec),
+                pool ? CELL_TEXT(pool->zero_verify ? "verify" : "off") : CELL_NONE,
+                pool ? CELL_TEXT(pool->huge_advise ? "advise" : "never") : CELL_NONE,
                 POOL_NUMBER(pool, entries),
                 POOL_NUMBER(pool, metadata),
         };

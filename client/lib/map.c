@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arguments.h"
+#include "populate.h"
 #include "text.h"
 
 #include <errno.h>
@@ -119,30 +120,11 @@ static int check_into(filemem_session *session, const void *address, int protect
         return protection & PROT_EXEC ? check_exec(session) : 0;
 }
 
-static int precommit(const filemem_session *session, void *mapped, size_t length)
-{
-        int r;
-
-        do
-                r = madvise(mapped, length, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
-        while (r == -EINTR);
-        switch (r) {
-        case 0:
-                return 0;
-        case -EINVAL:
-                return text_set(session, -ENOSYS, "to commit pages needs Linux 5.14");
-        case -ENOMEM:
-        case -EFAULT: /* what would have been SIGBUS: the kernel has no page for it */
-                return text_set(session, -ENOMEM, "the kernel has no memory for all pages");
-        default:
-                return text_set(session, r, "the kernel did not commit all pages");
-        }
-}
-
 int filemem_map_into(filemem_session *session, struct filemem_range range, void *address,
         int protection, unsigned flags, void **ret)
 {
         size_t length = (size_t)(range.end - range.start);
+        const char *sentence;
         void *mapped;
         int r;
 
@@ -158,10 +140,10 @@ int filemem_map_into(filemem_session *session, struct filemem_range range, void 
                 (off_t)range.start);
         if (mapped == MAP_FAILED)
                 return map_error(session, -errno);
-        r = flags & FILEMEM_MAP_PRECOMMIT ? precommit(session, mapped, length) : 0;
+        r = flags & FILEMEM_MAP_PRECOMMIT ? populate(mapped, length, &sentence) : 0;
         if (r < 0) {
                 munmap(mapped, length);
-                return r;
+                return text_set(session, r, sentence);
         }
         *ret = mapped;
         return 0;

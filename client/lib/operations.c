@@ -31,42 +31,6 @@ int filemem_ping(filemem_session *session)
         return call_simple(session, &operation);
 }
 
-int filemem_allocate(filemem_session *session, uint64_t length, enum filemem_kind kind,
-        struct filemem_range *ret)
-{
-        Filemem__Operation operation = FILEMEM__OPERATION__INIT;
-        Filemem__Allocate allocate = FILEMEM__ALLOCATE__INIT;
-        const Filemem__Allocated *allocated;
-        struct exchange *exchange;
-        Filemem__Result *result;
-        int r;
-
-        if (!session)
-                return -EINVAL;
-        r = arguments_check_length(session, length);
-        if (r < 0)
-                return r;
-        if (!ret)
-                return text_set(session, -EINVAL, "no place for the range");
-        if ((unsigned)kind >= FILEMEM_KINDS)
-                return text_set(session, -EINVAL, "unknown kind: use 0 to 5");
-        allocate.length = length;
-        allocate.kind = (Filemem__Kind)kind;
-        operation.body_case = FILEMEM__OPERATION__BODY_ALLOCATE;
-        operation.allocate = &allocate;
-        r = call_begin(session, &operation, FILEMEM__RESULT__BODY_ALLOCATED, &exchange, &result);
-        if (r < 0)
-                return r;
-        allocated = result->allocated;
-        if (arguments_is_range(session, allocated->start, allocated->end) &&
-                allocated->end - allocated->start == length)
-                *ret = (struct filemem_range){allocated->start, allocated->end};
-        else
-                r = text_set(session, -EPROTO, "the daemon allocated something else");
-        call_end(session, exchange);
-        return r;
-}
-
 /* IncRef and DecRef are told apart by their case alone. */
 static void fill_range(Filemem__Operation *operation, Filemem__Range *message,
         struct filemem_range range, Filemem__Operation__BodyCase body)

@@ -115,6 +115,8 @@ static void copy_pool(const Filemem__PoolReport *report, struct filemem_pool *re
                 .hugepage_size = report->hugepage_size,
                 .chunk_size = report->chunk_size,
                 .exec = report->exec,
+                .zero_verify = report->zero_verify,
+                .huge_advise = report->huge_advise,
                 .entries = report->entries,
                 .sessions = report->sessions,
                 .metadata = report->metadata,

@@ -186,7 +186,7 @@ START_TEST(status_names_daemon_and_pool)
         ctl("status", "--json");
         list = parse("status", 1);
         status = json_array_get(list, 0);
-        ck_assert_uint_eq(json_object_size(status), sizeof(numbers) / sizeof(numbers[0]) + 5);
+        ck_assert_uint_eq(json_object_size(status), sizeof(numbers) / sizeof(numbers[0]) + 7);
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
                 number(status, numbers[i]);
         ck_assert_uint_eq(number(status, "pid"), (uint64_t)the_daemon.pid);
@@ -196,6 +196,8 @@ START_TEST(status_names_daemon_and_pool)
         ck_assert(!strcmp(text(status, "accounting"), "cachestat") ||
                   !strcmp(text(status, "accounting"), "seek"));
         ck_assert(json_is_false(json_object_get(status, "exec")));
+        ck_assert_str_eq(text(status, "zero"), "off");
+        ck_assert_str_eq(text(status, "huge"), "never");
         json_decref(list);
 }
 END_TEST

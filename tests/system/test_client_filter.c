@@ -66,6 +66,8 @@ static int use_everything(filemem_session *mine)
         wrong += filemem_total_usage(mine, &total) != 0 || total != 0;
         wrong += filemem_map_into(mine, range, NULL, both, FILEMEM_MAP_PRECOMMIT, &address) != 0;
         wrong += filemem_update_usage(mine, &usage) != 0;
+        wrong += filemem_allocate_mode(mine, MIB, FILEMEM_TMPFS, FILEMEM_COMMIT, &range) != 0;
+        wrong += filemem_allocate_mode(mine, MIB, FILEMEM_TMPFS, FILEMEM_POPULATE, &range) != 0;
         wrong += filemem_allocate(mine, 1, FILEMEM_ANONYMOUS, &range) != -EINVAL;
         /* More than the socket holds, each with an answer: the way that polls. */
         for (unsigned i = 0; i < RELEASES; i++)

@@ -169,6 +169,31 @@ FILEMEM_API const char *filemem_last_error(const filemem_session *session);
 FILEMEM_API int filemem_allocate(filemem_session *session, uint64_t length, enum filemem_kind kind,
         struct filemem_range *ret);
 
+/* What an allocation gets at once. */
+enum filemem_mode {
+        /* Nothing: filemem_allocate(). Where memory is short when a page is touched, that is a
+         * SIGBUS, or somebody is killed. */
+        FILEMEM_LAZY,
+        /*
+         * The daemon has the kernel store all pages, which the daemon's cgroup pays for, and keeps
+         * the host and itself from running out: -ENOMEM before anything has to be killed.
+         */
+        FILEMEM_COMMIT,
+        /*
+         * The range is mapped as by filemem_map() and its pages are touched, which this process
+         * pays for (MADV_POPULATE_WRITE, Linux 5.14, else -ENOSYS): -ENOMEM where the kernel has
+         * none. A cgroup at its limit kills nevertheless: nobody asks before.
+         */
+        FILEMEM_POPULATE,
+};
+
+/*
+ * filemem_allocate(), and its pages with it. When that fails nothing is allocated. Large ranges
+ * take their time: a gigabyte up to a second. -ENOSYS if the daemon is older than the modes.
+ */
+FILEMEM_API int filemem_allocate_mode(filemem_session *session, uint64_t length,
+        enum filemem_kind kind, enum filemem_mode mode, struct filemem_range *ret);
+
 /*
  * Takes one more reference on every page of a range that somebody holds, which need not be this
  * session: so a process keeps what another one told it of.
@@ -323,6 +348,9 @@ struct filemem_pool {
         uint64_t hugepage_size;
         uint64_t chunk_size;
         bool exec;
+        bool zero_verify; /* ranges are looked at, and punched, before they are handed out */
+        bool huge_advise; /* there are huge pages under ranges of 2 MiB and more; see filemem_map()
+                           */
         uint64_t entries; /* of the usage tree */
         uint64_t sessions;
         uint64_t metadata; /* bytes of daemon memory for tree and holdings */
@@ -395,7 +423,7 @@ FILEMEM_API int filemem_sessions(
 struct filemem_entry {
         struct filemem_range range;
         enum filemem_kind kind;
-        uint32_t refs;      /* 0: freed, not yet given back */
+        uint32_t refs;      /* 0: freed, not yet given back; UINT32_MAX: being prepared */
         uint64_t committed; /* bytes */
         bool estimated;
 };
