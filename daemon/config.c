@@ -38,6 +38,9 @@ static const struct config_choice accountings[] = {
         {NULL, 0},
 };
 
+static const char *const zero_words[2] = {"off", "verify"};
+static const char *const huge_words[2] = {"never", "advise"};
+
 #define DAEMON(field)   SECTION_DAEMON, offsetof(struct config, field)
 #define POOL(field)     SECTION_POOL, offsetof(struct config_pool, field)
 #define ANY_POOL(field) SECTION_POOL | SECTION_PRIVATE, offsetof(struct config_pool, field)
@@ -56,6 +59,8 @@ static const struct key {
         {"admin_group", DAEMON(admin_group), config_parse_group, NULL},
         {"capacity", ANY_POOL(options.capacity), config_parse_capacity, NULL},
         {"exec", ANY_POOL(options.exec), config_parse_bool, NULL},
+        {"zero", ANY_POOL(options.zero_verify), config_parse_bool, zero_words},
+        {"huge", ANY_POOL(options.huge_advise), config_parse_bool, huge_words},
         {"join", ANY_POOL(access.join), config_parse_principals, NULL},
         {"join_read_only", POOL(access.join_read_only), config_parse_principals, NULL},
         {"admin", POOL(access.admin), config_parse_principals, NULL},

@@ -59,11 +59,12 @@ int config_parse_mode(const char *value, const void *argument, void *target, cha
 
 int config_parse_bool(const char *value, const void *argument, void *target, char *error)
 {
-        bool yes = strcmp(value, "yes") == 0;
+        static const char *const no_and_yes[2] = {"no", "yes"};
+        const char *const *words = argument ? argument : no_and_yes;
+        bool yes = strcmp(value, words[1]) == 0;
 
-        (void)argument;
-        if (!yes && strcmp(value, "no") != 0)
-                return fail(error, "'%s' is not yes or no", value);
+        if (!yes && strcmp(value, words[0]) != 0)
+                return fail(error, "'%s' is not %s or %s", value, words[1], words[0]);
         *(bool *)target = yes;
         return 0;
 }

@@ -22,7 +22,7 @@ config_parse config_parse_path;
 /* mode_t, octal. */
 config_parse config_parse_mode;
 
-/* bool: yes or no. */
+/* bool. argument: const char *[2], the words for false and true; NULL: no and yes. */
 config_parse config_parse_bool;
 
 /* unsigned int, or an enum of that size. argument: struct config_choice *, up to one without name.

@@ -247,8 +247,11 @@ static void drop_plans(struct plan *plans, size_t count)
 
 static void warn_of_options(const struct served *served, const struct pool_options *options)
 {
-        if (served->options.capacity != options->capacity || served->options.exec != options->exec)
-                log_warning("pool %s: its capacity and exec stay what it was made with",
+        if (served->options.capacity != options->capacity ||
+                served->options.exec != options->exec ||
+                served->options.zero_verify != options->zero_verify ||
+                served->options.huge_advise != options->huge_advise)
+                log_warning("pool %s: capacity, exec, zero and huge stay what it was made with",
                         served_name(served));
 }
 

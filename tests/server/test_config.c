@@ -75,6 +75,8 @@ START_TEST(empty_file_leaves_the_defaults)
         ck_assert_str_eq(pool("default")->options.name, "default");
         ck_assert_uint_eq(pool("default")->options.capacity, 0);
         ck_assert(!pool("default")->options.exec);
+        ck_assert(!pool("default")->options.zero_verify);
+        ck_assert(!pool("default")->options.huge_advise);
         ck_assert(pool("default")->access.join.everybody);
         ck_assert(!pool("default")->access.admin.everybody);
         ck_assert(config.private_pools.access.join.everybody);
@@ -96,6 +98,8 @@ START_TEST(every_key_is_understood)
                                 "[pool default]\r\n"
                                 "capacity = 512M\r\n"
                                 "exec = yes\n"
+                                "zero = verify\n"
+                                "huge = advise\n"
                                 "join = @root, 1000 @1001\n"
                                 "join_read_only=*\n"
                                 "admin = root\n"
@@ -112,6 +116,8 @@ START_TEST(every_key_is_understood)
         ck_assert_uint_eq(config.admin_group, 0);
         ck_assert_uint_eq(pool("default")->options.capacity, UINT64_C(512) << 20);
         ck_assert(pool("default")->options.exec);
+        ck_assert(pool("default")->options.zero_verify);
+        ck_assert(pool("default")->options.huge_advise);
         ck_assert_uint_eq(pool("default")->access.join.count, 3);
         ck_assert(!pool("default")->access.join.everybody);
         ck_assert(pool("default")->access.join_read_only.everybody);
@@ -196,6 +202,8 @@ static const struct error_row {
         {"[daemon]\naccounting = by hand\n", 2,
                 "accounting: 'by hand' is not best, cachestat or seek"},
         {"[pool default]\nexec = true\n", 2, "exec: 'true' is not yes or no"},
+        {"[pool default]\nzero = yes\n", 2, "zero: 'yes' is not off or verify"},
+        {"[pool default]\nhuge = always\n", 2, "huge: 'always' is not never or advise"},
         {"[pool default]\ncapacity = many\n", 2, "capacity: 'many' is no size such as 512M or 2T"},
         {"[pool default]\ncapacity = 16MB\n", 2, "capacity: '16MB' is no size such as 512M or 2T"},
         {"[pool default]\ncapacity = -16M\n", 2, "capacity: '-16M' is no size such as 512M or 2T"},
