@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arguments.h"
 #include "call.h"
+#include "huge.h"
 #include "populate.h"
 #include "text.h"
 
@@ -76,12 +77,25 @@ static int populate_range(
                         *ret_sentence = "the range could not be mapped in this process";
                         return r;
                 }
+                huge_advise(session, (struct filemem_range){start, end});
                 r = populate(address, (size_t)(end - start), ret_sentence);
                 if (r < 0)
                         return r;
                 start = end;
         }
         return 0;
+}
+
+/* That there are huge pages is a wish: without them it has all that was asked for. */
+static void collapse(filemem_session *session, struct filemem_range range)
+{
+        unsigned char *address;
+
+        if (!session->huge.states || range.end - range.start < HUGEPAGE_SIZE ||
+                window_map(&session->window, range.start, range.end, &address) < 0)
+                return;
+        huge_advise(session, range);
+        huge_collapse(session, range);
 }
 
 int filemem_allocate_mode(filemem_session *session, uint64_t length, enum filemem_kind kind,
@@ -105,8 +119,11 @@ int filemem_allocate_mode(filemem_session *session, uint64_t length, enum fileme
         r = ask(session, &allocate, &range, &committed);
         if (r < 0)
                 return r;
+        huge_want(session, range);
         if (mode == FILEMEM_COMMIT && !committed)
                 return undo(session, range, -ENOSYS, "the daemon is older than committing");
+        if (mode == FILEMEM_COMMIT)
+                collapse(session, range);
         if (mode == FILEMEM_POPULATE)
                 r = populate_range(session, range, &sentence);
         if (r < 0)

@@ -91,6 +91,7 @@ static int take_welcome(filemem_session *session, const struct filemem_options *
         session->capacity = welcome->capacity;
         session->page_size = welcome->page_size;
         session->chunk_size = welcome->chunk_size;
+        session->huge_advise = welcome->huge_advise;
         return 0;
 }
 

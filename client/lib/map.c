@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arguments.h"
+#include "huge.h"
 #include "populate.h"
 #include "text.h"
 
@@ -44,6 +45,7 @@ int filemem_map(filemem_session *session, struct filemem_range range, int protec
         r = window_map(&session->window, range.start, range.end, &address);
         if (r < 0)
                 return map_error(session, r);
+        huge_advise(session, range);
         *ret = address;
         return 0;
 }
@@ -80,6 +82,7 @@ int filemem_map_blocks(filemem_session *session, struct filemem_range range, int
                 if (r < 0)
                         return map_error(session, r);
                 blocks[i] = (struct filemem_block){address, (size_t)(end - range.start)};
+                huge_advise(session, (struct filemem_range){range.start, end});
                 range.start = end;
         }
         return (int)total;
@@ -140,6 +143,7 @@ int filemem_map_into(filemem_session *session, struct filemem_range range, void 
                 (off_t)range.start);
         if (mapped == MAP_FAILED)
                 return map_error(session, -errno);
+        huge_advise_mapping(session, range, mapped);
         r = flags & FILEMEM_MAP_PRECOMMIT ? populate(mapped, length, &sentence) : 0;
         if (r < 0) {
                 munmap(mapped, length);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arguments.h"
 #include "call.h"
+#include "huge.h"
 #include "text.h"
 
 #include <errno.h>
@@ -56,8 +57,13 @@ static int change_refs(
         r = arguments_check_range(session, range);
         if (r < 0)
                 return r;
+        if (body == FILEMEM__OPERATION__BODY_DECREF)
+                huge_forget(session, range);
         fill_range(&operation, &message, range, body);
-        return call_simple(session, &operation);
+        r = call_simple(session, &operation);
+        if (r == 0 && body == FILEMEM__OPERATION__BODY_INCREF)
+                huge_want(session, range);
+        return r;
 }
 
 int filemem_incref(filemem_session *session, struct filemem_range range)
@@ -81,6 +87,7 @@ int filemem_release(filemem_session *session, struct filemem_range range)
         r = arguments_check_range(session, range);
         if (r < 0)
                 return r;
+        huge_forget(session, range);
         fill_range(&operation, &message, range, FILEMEM__OPERATION__BODY_DECREF);
         return call_send(session, &operation);
 }

@@ -59,7 +59,10 @@ static int greet(filemem_session *session, const struct filemem_options *options
                 protection |= PROT_WRITE;
         r = window_init(&session->window, session->memfd, session->capacity, session->chunk_size,
                 protection);
-        return r < 0 ? text_open_set(r, "this process is out of memory") : 0;
+        if (r < 0)
+                return text_open_set(r, "this process is out of memory");
+        huge_init(session);
+        return 0;
 }
 
 static void close_fd(int fd)
@@ -141,6 +144,7 @@ filemem_session *filemem_close(filemem_session *session)
 
         if (!session)
                 return NULL;
+        huge_deinit(session);
         window_deinit(&session->window);
         call_deinit(session);
         if (session->memfd >= 0)

@@ -3,6 +3,7 @@
 
 #include "filemem/filemem.h"
 #include "fork.h"
+#include "huge.h"
 #include "window.h"
 
 #include <pthread.h>
@@ -15,6 +16,7 @@
  *   constants    set by filemem_open(), read without a lock
  *   exchange     requests that wait for their reply, guarded by `lock`; see call.h
  *   window       where the pool is mapped, with a lock of its own; see window.h
+ *   huge         where huge pages are asked for, under the window's lock; see huge.h
  *
  * The two locks are never held together, and neither across a system call that can wait for the
  * daemon.
@@ -34,6 +36,7 @@ struct filemem_session {
         uint64_t capacity;
         uint64_t page_size;
         uint64_t chunk_size;
+        bool huge_advise; /* of the pool */
 
         /* Every exchange there is, newest first; only ever grows, so a forked child can walk it. */
         _Atomic(struct exchange *) exchanges;
@@ -51,5 +54,6 @@ struct filemem_session {
         char lost_text[SESSION_TEXT_MAX];
 
         struct window window;
+        struct huge huge;
         atomic_int exec; /* whether the pool may be mapped executable; negative: not asked yet */
 };

@@ -123,6 +123,10 @@ static int map_chunk(struct window *window, size_t chunk)
                         restore_reservation(window, chunk);
                 return r;
         }
+        /* Huge pages are asked for range by range, and only there: one under small ranges would
+         * commit what is others' or nobody's. Where the kernel has none, this has nothing to say.
+         */
+        (void)madvise(mapped, chunk_length(window, chunk), MADV_NOHUGEPAGE);
         atomic_store_explicit(&window->addresses[chunk], (uintptr_t)mapped, memory_order_release);
         return 0;
 }

@@ -6,81 +6,16 @@
 #include "memory/fixture.h"
 
 #include "support/guardian.h"
+#include "support/huge.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define THP "/sys/kernel/mm/transparent_hugepage/"
-
-/* ---- the setting, in the guardian's process ----------------------------------------------------
- */
-
-static struct setting {
-        const char *path;
-        const char *wanted;
-        char before[16]; /* empty: not changed */
-} settings[] = {
-        {.path = THP "shmem_enabled", .wanted = "advise"},
-        /* Linux 6.11: each size has its own; not there before. */
-        {.path = THP "hugepages-2048kB/shmem_enabled", .wanted = "inherit"},
-};
-
-#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
-
-/* The word in brackets is what it is set to. */
-static int change_setting(struct setting *setting)
-{
-        char text[128] = "", *word, *end;
-        int r = guardian_read(setting->path, text, sizeof(text));
-
-        if (r < 0)
-                return r;
-        word = strchr(text, '[');
-        end = strchr(text, ']');
-        if (!word || !end || (size_t)(end - word) > sizeof(setting->before))
-                return -EINVAL;
-        *end = '\0';
-        r = guardian_write(setting->path, setting->wanted);
-        if (r == 0)
-                strcpy(setting->before, word + 1);
-        return r;
-}
-
-static enum change set_up_huge(void)
-{
-        for (unsigned i = 0; i < SETTINGS; i++) {
-                int r = change_setting(&settings[i]);
-
-                if (r == 0 || (i > 0 && r == -ENOENT))
-                        continue;
-                printf("%s: %s\n", settings[i].path, strerror(-r));
-                return r == -EINVAL ? CHANGE_FAILED : CHANGE_IMPOSSIBLE;
-        }
-        /* So that there are free huge pages; without it there may be enough as well. */
-        guardian_write("/proc/sys/vm/compact_memory", "1");
-        return CHANGE_MADE;
-}
-
-static bool undo_huge(void)
-{
-        bool undone = true;
-
-        for (unsigned i = 0; i < SETTINGS; i++) {
-                if (!settings[i].before[0] ||
-                        guardian_write(settings[i].path, settings[i].before) == 0)
-                        continue;
-                printf("%s could not be set to %s again\n", settings[i].path, settings[i].before);
-                undone = false;
-        }
-        return undone;
-}
 
 /* ---- a client: a process that keeps its mapping while it lives ----------------------------------
  */
@@ -329,5 +264,5 @@ static int run_tests(void)
 
 int main(void)
 {
-        return guardian_run(set_up_huge, undo_huge, run_tests);
+        return guardian_run(huge_set_up, huge_undo, run_tests);
 }

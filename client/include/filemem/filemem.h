@@ -190,6 +190,10 @@ enum filemem_mode {
 /*
  * filemem_allocate(), and its pages with it. When that fails nothing is allocated. Large ranges
  * take their time: a gigabyte up to a second. -ENOSYS if the daemon is older than the modes.
+ *
+ * In a pool with huge_advise ranges of 2 MiB and more get huge pages, as far as there are any: what
+ * the daemon has committed is mapped and collapsed (MADV_COLLAPSE, Linux 6.1), which costs that
+ * much time again, and then this process pays for it.
  */
 FILEMEM_API int filemem_allocate_mode(filemem_session *session, uint64_t length,
         enum filemem_kind kind, enum filemem_mode mode, struct filemem_range *ret);
@@ -246,6 +250,11 @@ struct filemem_block {
  *
  * protection: of PROT_READ and PROT_WRITE, what the caller will do. Chunks are mapped for both, or
  * for reading in a session that may only read: then PROT_WRITE is -EACCES. PROT_EXEC is always.
+ *
+ * Where the pool says so (huge_advise), huge pages are asked for (MADV_HUGEPAGE) in the parts of
+ * the range that this session has allocated, or taken a reference on, as ranges of 2 MiB and more,
+ * until it gives a reference up. All else is mapped with MADV_NOHUGEPAGE. Without a window there
+ * are none.
  *
  * Returns -EINVAL if the range is empty, unaligned or beyond the pool, -ENOMEM if the kernel has no
  * more address space, and -ERANGE where this process could not reserve a window (RLIMIT_AS) and the
