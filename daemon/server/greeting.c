@@ -66,6 +66,7 @@ static void fill_pool(const struct session *session, Filemem__Welcome *welcome)
         welcome->capacity = pool.capacity;
         welcome->size = pool.size;
         welcome->private_pool = served->is_private;
+        welcome->huge_advise = pool.huge_advise;
 }
 
 static int choose_fd(const struct session *session)
@@ -88,7 +89,6 @@ static int send_welcome(struct session *session)
         welcome.chunk_size = CHUNK_SIZE;
         welcome.max_message = WIRE_MESSAGE_MAX;
         welcome.max_operations = WIRE_OPERATIONS_MAX;
-        welcome.huge_advise = pool->huge_advise;
         welcome.daemon_version = (char *)(uintptr_t)FILEMEM_VERSION;
         welcome.read_only = session->read_only;
         welcome.parent = session->parent;

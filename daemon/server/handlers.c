@@ -68,7 +68,7 @@ bool allocate_takes_long(const struct request *request, const Filemem__Operation
         Filemem__Mode mode = operation->allocate->mode;
 
         return mode == FILEMEM__MODE__MODE_COMMIT ||
-               (is_mode(mode) && pool_verifies(request->session->server->pool));
+               (is_mode(mode) && pool_verifies(request->session->served->pool));
 }
 
 void begin_allocate(struct request *request, const Filemem__Operation *operation)
