@@ -47,14 +47,11 @@ struct holder *holder_free(struct holder *holder)
 void holder_information(struct holder *holder, struct holder_information *ret)
 {
         struct pool *pool = holder->pool;
-        uint64_t pages = 0;
         LOCK_SCOPE(&pool->lock);
-        const struct usage_totals *totals = &holder_tree(holder)->totals;
+        const struct usage_tree *tree = holder_tree(holder);
 
-        for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-                pages += totals->pages[kind];
-        ret->held = pages * pool->file.page_size;
-        ret->holdings = totals->entries;
+        ret->held = usage_tree_pages(tree) * pool->file.page_size;
+        ret->holdings = tree->totals.entries;
 }
 
 /* ---- the sole one ------------------------------------------------------------------------------

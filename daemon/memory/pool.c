@@ -153,10 +153,8 @@ int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t re
                         reclaim_wake(pool, true);
                 return OUTCOME_POOL_FULL;
         }
-        if (pool->sole != holder) {
-                entry.tags = 0;
+        if (pool->sole != holder)
                 usage_tree_insert(&holder->holdings, &entry);
-        }
         grow_size(pool, entry.end);
         *ret = pool_bytes(pool, entry.start, entry.end);
         *ret_size = pool->size * pool->file.page_size;
@@ -168,6 +166,22 @@ int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct 
 {
         debug_check(!holder->pool->zero_verify);
         return pool_take(holder, length, kind, 1, ret, ret_size);
+}
+
+/* How often the kind changes in a range without gaps, plus one. */
+static size_t count_runs(const struct pool *pool, uint32_t start, uint32_t end)
+{
+        enum kind kind = KIND_COUNT;
+        struct usage_cursor cursor;
+        struct usage_entry entry;
+        size_t runs = 0;
+
+        usage_cursor_init(&cursor, &pool->tree, start);
+        while (usage_cursor_next(&cursor, &entry) && entry.start < end) {
+                runs += usage_entry_kind(&entry) != kind;
+                kind = usage_entry_kind(&entry);
+        }
+        return runs;
 }
 
 int pool_incref(struct holder *holder, struct range range)
@@ -191,12 +205,13 @@ int pool_incref(struct holder *holder, struct range range)
                 return r;
         need = usage_tree_need(&pool->tree);
         if (pool->sole != holder)
-                need += usage_tree_increase_need(&holder->holdings, start, end);
+                need += usage_tree_increase_need(
+                        &holder->holdings, start, end, count_runs(pool, start, end));
         r = usage_nodes_reserve(&pool->nodes, need);
         if (r == 0) {
                 usage_tree_incref(&pool->tree, &path, start, end);
                 if (pool->sole != holder)
-                        usage_tree_increase(&holder->holdings, start, end);
+                        usage_tree_increase(&holder->holdings, &pool->tree, start, end);
         }
         usage_nodes_trim(&pool->nodes);
         return r;

@@ -61,6 +61,20 @@ static void check_sums(struct events *events)
         }
 }
 
+/* Ranges of a holder are those of the pool, kind by kind. */
+static void check_kinds(const struct pool *pool, const struct holder *holder)
+{
+        struct usage_cursor cursor;
+        struct usage_entry entry, whole;
+
+        usage_cursor_init(&cursor, &holder->holdings, 0);
+        while (usage_cursor_next(&cursor, &entry))
+                for (uint32_t page = entry.start; page < entry.end; page = whole.end) {
+                        check(usage_tree_find(&pool->tree, page, &whole) && whole.start <= page);
+                        check(usage_entry_kind(&whole) == usage_entry_kind(&entry));
+                }
+}
+
 void pool_validate(struct pool *pool)
 {
         LOCK_SCOPE(&pool->lock);
@@ -73,6 +87,7 @@ void pool_validate(struct pool *pool)
                 for (holder = lists[i]; holder; holder = LIST_NEXT(holder, link)) {
                         validate_tree(&holder->holdings);
                         check(holder->holdings.totals.freed == 0);
+                        check_kinds(pool, holder);
                         check(!pool->sole || !holder->holdings.root);
                         entries += holder->holdings.totals.entries;
                         nodes += usage_tree_count_nodes(&holder->holdings);

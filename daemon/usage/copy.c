@@ -67,7 +67,7 @@ void usage_tree_copy_held(struct usage_tree *tree, const struct usage_tree *from
                 if (!entry.refs)
                         continue;
                 entry.committed = 0;
-                entry.tags = 0;
+                entry.tags &= USAGE_KIND_MASK;
                 tail_add(&tail, &entry);
         }
         tail_flush(&tail);

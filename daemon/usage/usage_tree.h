@@ -30,7 +30,7 @@
  * were committed. A scan makes them exact again.
  *
  * The same structure keeps what a session holds: there an entry's references are how often the
- * session holds the range, and kind and committed stay zero.
+ * session holds the range, the kind is that of the range, and committed stays zero.
  *
  * Pure: no lock, clock, log or system call. Not thread safe: the pool's lock guards it. Offsets are
  * page numbers, lengths are pages. Everything is O(log n), plus what is said.
@@ -194,7 +194,7 @@ void usage_tree_decrease(struct usage_tree *tree, struct usage_path *path, uint3
 
 /*
  * Makes an empty tree the holdings of somebody who holds all that has references in the other one:
- * kinds and committed pages are left out. Needs usage_tree_copy_need() nodes reserved. O(n).
+ * committed pages are left out. Needs usage_tree_copy_need() nodes reserved. O(n).
  */
 void usage_tree_copy_held(struct usage_tree *tree, const struct usage_tree *from);
 size_t usage_tree_copy_need(const struct usage_tree *from);
@@ -203,11 +203,25 @@ size_t usage_tree_copy_need(const struct usage_tree *from);
 void usage_tree_remove_freed(struct usage_tree *tree, uint32_t start, uint32_t end);
 
 /*
- * One reference more on every page of [start, end): gaps become entries with one reference and tags
- * 0. Needs usage_tree_increase_need() nodes reserved. O(log n) for each entry and gap in the range.
+ * One reference more on every page of [start, end): gaps become entries with one reference and the
+ * kind that `kinds`, a tree which has no gap there, has in their place; 0 if that is NULL. Needs
+ * usage_tree_increase_need() nodes reserved, where runs is at least how often the kind changes in
+ * the range, plus one. O(log n) for each entry, gap and run in the range.
  */
-void usage_tree_increase(struct usage_tree *tree, uint32_t start, uint32_t end);
-size_t usage_tree_increase_need(const struct usage_tree *tree, uint32_t start, uint32_t end);
+void usage_tree_increase(
+        struct usage_tree *tree, const struct usage_tree *kinds, uint32_t start, uint32_t end);
+size_t usage_tree_increase_need(
+        const struct usage_tree *tree, uint32_t start, uint32_t end, size_t runs);
+
+/* Pages of all entries that have references. */
+static inline uint64_t usage_tree_pages(const struct usage_tree *tree)
+{
+        uint64_t pages = 0;
+
+        for (int kind = 0; kind < KIND_COUNT; kind++)
+                pages += tree->totals.pages[kind];
+        return pages;
+}
 
 /* The first entry that ends above `page`. Returns false if there is none. */
 bool usage_tree_find(const struct usage_tree *tree, uint32_t page, struct usage_entry *ret);

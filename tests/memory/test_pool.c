@@ -230,6 +230,29 @@ START_TEST(what_a_session_held_goes_with_it)
 }
 END_TEST
 
+START_TEST(holdings_tell_kinds_apart)
+{
+        struct holder_information held;
+
+        for (int i = 0; i < 300; i++)
+                take(alice, 1, i % 3 ? KIND_TMPFS : KIND_ANONYMOUS);
+        holder_information(alice, &held);
+        ck_assert_uint_eq(held.holdings, 200); /* as many as the pool has because of them */
+        ck_assert_uint_eq(pool->tree.totals.entries, 200);
+        ck_assert_int_eq(pool_incref(bob, pages(100, 101)), 0);
+        ck_assert_int_eq(pool_incref(bob, pages(50, 250)), 0);
+        pool_validate(pool);
+        holder_information(bob, &held);
+        ck_assert_uint_eq(held.held, 200 * FIXTURE_PAGE);
+        alice = holder_free(alice);
+        ck_assert_int_eq(pool_decref(bob, pages(50, 250)), 0);
+        holder_information(bob, &held);
+        ck_assert_uint_eq(held.holdings, 1);
+        ck_assert_uint_eq(held.held, FIXTURE_PAGE);
+        pool_validate(pool);
+}
+END_TEST
+
 START_TEST(a_large_holding_is_released_piece_by_piece)
 {
         for (int i = 0; i < 5000; i++)
@@ -382,6 +405,7 @@ int main(void)
         tcase_add_test(core, decommit_is_for_who_holds_it_alone);
         tcase_add_test(core, two_references_of_one_holder_are_not_shared);
         tcase_add_test(core, what_a_session_held_goes_with_it);
+        tcase_add_test(core, holdings_tell_kinds_apart);
         tcase_add_test(core, a_large_holding_is_released_piece_by_piece);
         tcase_add_test(core, a_dump_comes_in_pages);
         tcase_add_test(limits, references_do_not_overflow);

@@ -238,8 +238,8 @@ static void step_increase(struct model *model)
         for (uint32_t i = start; i < end; i++)
                 if (model->pages[i].allocated && !model->pages[i].refs)
                         return; /* holdings have no freed entries */
-        reserve(model, usage_tree_increase_need(&model->tree, start, end));
-        usage_tree_increase(&model->tree, start, end);
+        reserve(model, usage_tree_increase_need(&model->tree, start, end, 1));
+        usage_tree_increase(&model->tree, NULL, start, end);
         for (uint32_t i = start; i < end; i++) {
                 model->pages[i].allocated = true;
                 model->pages[i].refs++;

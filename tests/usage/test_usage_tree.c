@@ -241,8 +241,8 @@ END_TEST
 START_TEST(a_change_spans_many_leaves_and_merges_them_all)
 {
         checkerboard(50000);
-        usage_nodes_reserve(&nodes, usage_tree_increase_need(&tree, 0, 100000));
-        usage_tree_increase(&tree, 0, 100000); /* gaps get one, entries two */
+        usage_nodes_reserve(&nodes, usage_tree_increase_need(&tree, 0, 100000, 1));
+        usage_tree_increase(&tree, NULL, 0, 100000); /* gaps get one, entries two */
         ck_assert_uint_eq(tree.totals.entries, 100000);
         ck_assert_ptr_null(usage_tree_validate(&tree));
         change(1, 99999, drop);
