@@ -71,7 +71,17 @@
         X(OUTCOME_HELLO_MISSING, EPROTO, "the first message of a session has to be Hello")         \
         X(OUTCOME_HELLO_TWICE, EPROTO, "Hello was said already")                                   \
         X(OUTCOME_DESCRIPTOR_UNWANTED, EPROTO, "a file descriptor came where none belongs")        \
-        X(OUTCOME_DAEMON_FULL, ENOMEM, "the daemon is out of memory or file descriptors")
+        X(OUTCOME_DAEMON_FULL, ENOMEM, "the daemon is out of memory or file descriptors")          \
+        X(OUTCOME_HELLO_LATE, EPROTO, "Hello did not come in time")                                \
+        X(OUTCOME_RANGE_DIVIDED, EDQUOT,                                                           \
+                "the range consists of more than 16384 ranges: do it in parts")                    \
+        X(OUTCOME_LIMIT_BYTES, EDQUOT, "limit of bytes reached")                                   \
+        X(OUTCOME_LIMIT_COMMITTED, EDQUOT, "limit of committed bytes reached")                     \
+        X(OUTCOME_LIMIT_RANGES, EDQUOT, "limit of ranges reached")                                 \
+        X(OUTCOME_LIMIT_SESSIONS, EDQUOT, "limit of sessions reached")                             \
+        X(OUTCOME_LIMIT_PEERS, EDQUOT, "limit of peers reached")                                   \
+        X(OUTCOME_LIMIT_REPLIES, EDQUOT, "limit of bytes of unread replies reached")               \
+        X(OUTCOME_LIMIT_REQUESTS, EDQUOT, "limit of requests under way reached")
 
 enum outcome {
         OUTCOME_OK = 0,

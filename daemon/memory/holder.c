@@ -17,31 +17,14 @@ int holder_new(struct pool *pool, struct holder **ret)
                 return -ENOMEM;
         holder->pool = pool;
         holder->released = 0;
+        holder->room.pages = holder->room.entries = holder->room.cut_entries = UINT64_MAX;
+        holder->on_released = NULL;
         LOCK_SCOPE(&pool->lock);
         usage_tree_init(&holder->holdings, &pool->nodes, pool->tree.capacity, 1);
         LIST_INSERT_HEAD(&pool->holders, holder, link);
         pool->holder_count++;
         *ret = holder;
         return 0;
-}
-
-struct holder *holder_free(struct holder *holder)
-{
-        struct pool *pool;
-
-        if (!holder)
-                return NULL;
-        pool = holder->pool;
-        LOCK_SCOPE(&pool->lock);
-        LIST_REMOVE(holder, link);
-        LIST_INSERT_HEAD(&pool->orphans, holder, link);
-        pool->holder_count--;
-        /* Most hold little: that is released here and now, the rest on the reclaim thread, which
-         * also tries again if there was no memory for it. */
-        holder_release_some(holder);
-        if (!LIST_EMPTY(&pool->orphans))
-                reclaim_wake(pool, false);
-        return NULL;
 }
 
 void holder_information(struct holder *holder, struct holder_information *ret)
@@ -163,12 +146,14 @@ static bool next_held(struct holder *holder, struct usage_entry *ret)
         return false;
 }
 
-int holder_release_some(struct holder *holder)
+/* What holder_release_some() does. *ret_all: the holder is gone with that. */
+static int release_some(struct holder *holder, bool *ret_all)
 {
         struct pool *pool = holder->pool;
         unsigned left = RELEASE_ENTRIES;
         struct usage_entry entry = {.end = 0};
 
+        *ret_all = false;
         lock_assert_held(&pool->lock);
         while (left && next_held(holder, &entry)) {
                 uint32_t end = bounded_end(pool, entry.start, entry.end, &left);
@@ -183,6 +168,43 @@ int holder_release_some(struct holder *holder)
         if (pool->sole == holder)
                 pool->sole = NULL;
         LIST_REMOVE(holder, link);
+        if (holder->on_released)
+                holder->on_released(holder->context);
         free(holder);
+        *ret_all = true;
         return 0;
+}
+
+int holder_release_some(struct holder *holder)
+{
+        bool all;
+
+        return release_some(holder, &all);
+}
+
+bool holder_release(struct holder *holder, void (*released)(void *context), void *context)
+{
+        struct pool *pool = holder->pool;
+        bool all;
+        LOCK_SCOPE(&pool->lock);
+
+        LIST_REMOVE(holder, link);
+        pool->holder_count--;
+        LIST_INSERT_HEAD(&pool->orphans, holder, link);
+        holder->context = context;
+        /* Most hold little: that is released here and now, the rest on the reclaim thread, which
+         * also tries again if there was no memory for it. */
+        release_some(holder, &all);
+        if (!all)
+                holder->on_released = released;
+        if (!LIST_EMPTY(&pool->orphans))
+                reclaim_wake(pool, false);
+        return all;
+}
+
+struct holder *holder_free(struct holder *holder)
+{
+        if (holder)
+                holder_release(holder, NULL, NULL);
+        return NULL;
 }

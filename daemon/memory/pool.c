@@ -142,6 +142,9 @@ int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t re
         entry.tags = (uint8_t)kind;
 
         LOCK_SCOPE(&pool->lock);
+        r = holder_check_allocate(holder, pages);
+        if (r)
+                return r;
         r = holder_prepare(holder);
         if (r == 0)
                 r = usage_nodes_reserve(
@@ -168,22 +171,6 @@ int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct 
         return pool_take(holder, length, kind, 1, ret, ret_size);
 }
 
-/* How often the kind changes in a range without gaps, plus one. */
-static size_t count_runs(const struct pool *pool, uint32_t start, uint32_t end)
-{
-        enum kind kind = KIND_COUNT;
-        struct usage_cursor cursor;
-        struct usage_entry entry;
-        size_t runs = 0;
-
-        usage_cursor_init(&cursor, &pool->tree, start);
-        while (usage_cursor_next(&cursor, &entry) && entry.start < end) {
-                runs += usage_entry_kind(&entry) != kind;
-                kind = usage_entry_kind(&entry);
-        }
-        return runs;
-}
-
 int pool_incref(struct holder *holder, struct range range)
 {
         struct pool *pool = holder->pool;
@@ -196,17 +183,22 @@ int pool_incref(struct holder *holder, struct range range)
                 return r;
 
         LOCK_SCOPE(&pool->lock);
+        if (holder_reach(holder, start, end) < end)
+                return OUTCOME_RANGE_DIVIDED;
         if (!usage_tree_locate(&pool->tree, start, end, &path, &most))
                 return OUTCOME_NOT_ALLOCATED;
         if (most == UINT32_MAX)
                 return OUTCOME_REFS_OVERFLOW;
+        r = holder_check_incref(holder, start, end);
+        if (r)
+                return r;
         r = holder_prepare(holder);
         if (r < 0)
                 return r;
         need = usage_tree_need(&pool->tree);
         if (pool->sole != holder)
                 need += usage_tree_increase_need(
-                        &holder->holdings, start, end, count_runs(pool, start, end));
+                        &holder->holdings, start, end, pool_count_runs(pool, start, end));
         r = usage_nodes_reserve(&pool->nodes, need);
         if (r == 0) {
                 usage_tree_incref(&pool->tree, &path, start, end);
@@ -219,7 +211,7 @@ int pool_incref(struct holder *holder, struct range range)
 
 /*
  * Whether the holder holds every page, and the path to the first; else why a range that it does not
- * hold whole cannot be what was asked.
+ * hold whole cannot be what was asked, as far as an operation may look.
  */
 static int check_held(struct holder *holder, uint32_t start, uint32_t end, struct usage_path *ret)
 {
@@ -227,24 +219,44 @@ static int check_held(struct holder *holder, uint32_t start, uint32_t end, struc
 
         if (usage_tree_locate(holder_tree(holder), start, end, ret, &most))
                 return 0;
+        end = holder_reach(holder, start, end);
         return usage_tree_locate(&holder->pool->tree, start, end, ret, &most)
                        ? OUTCOME_NOT_HELD
                        : OUTCOME_NOT_ALLOCATED;
 }
 
-int pool_decref(struct holder *holder, struct range range)
+int pool_decref_part(struct holder *holder, struct range range, uint64_t *from)
 {
         struct pool *pool = holder->pool;
         struct usage_path path;
-        uint32_t start, end;
-        int r = to_pages(pool, range, &start, &end);
+        uint32_t start, end, reached;
+        int r = to_pages(pool, (struct range){*from, range.end}, &start, &end);
 
         if (r)
                 return r;
 
         LOCK_SCOPE(&pool->lock);
         r = check_held(holder, start, end, &path);
-        return r ? r : holder_drop(holder, &path, start, end, 1);
+        if (!r && *from == range.start)
+                r = holder_check_decref(holder, start, end);
+        if (r)
+                return r;
+        reached = holder_reach(holder, start, end);
+        r = holder_drop(holder, reached == end ? &path : NULL, start, reached, 1);
+        if (r == 0)
+                *from = pool_bytes(pool, start, reached).end;
+        return r;
+}
+
+int pool_decref(struct holder *holder, struct range range)
+{
+        uint64_t from = range.start;
+        int r;
+
+        do
+                r = pool_decref_part(holder, range, &from);
+        while (!r && from < range.end);
+        return r;
 }
 
 int pool_check_decommit(struct holder *holder, struct range range, bool shared)
@@ -258,6 +270,8 @@ int pool_check_decommit(struct holder *holder, struct range range, bool shared)
                 return r;
 
         LOCK_SCOPE(&pool->lock);
+        if (holder_reach(holder, start, end) < end)
+                return OUTCOME_RANGE_DIVIDED;
         r = check_held(holder, start, end, &path);
         if (r == 0 && !shared && holder_shares(holder, start, end))
                 r = OUTCOME_SHARED;
@@ -316,6 +330,16 @@ void pool_information(struct pool *pool, struct pool_information *ret)
                 .holders = pool->holder_count,
                 .metadata = usage_nodes_footprint(&pool->nodes),
         };
+}
+
+int pool_stored(const struct pool *pool, uint64_t *ret)
+{
+        struct memfile_state state;
+        int r = memfile_stat(&pool->file, &state);
+
+        if (r == 0)
+                *ret = state.stored;
+        return r;
 }
 
 void pool_usage(struct pool *pool, struct pool_usage *ret)

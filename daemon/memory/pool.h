@@ -133,6 +133,9 @@ struct pool_usage {
         bool exact;          /* no entry carries an estimate */
 };
 
+/* What the kernel stores for the file, right now: one fstat(2). Returns 0 or a negative errno. */
+int pool_stored(const struct pool *pool, uint64_t *ret);
+
 /* What is known, without asking the kernel. */
 void pool_usage(struct pool *pool, struct pool_usage *ret);
 
@@ -166,6 +169,35 @@ int holder_new(struct pool *pool, struct holder **ret);
  */
 struct holder *holder_free(struct holder *holder);
 
+/*
+ * The same. Returns true if all is released now. Else `released` is called once when it is, from
+ * the reclaim thread under the pool's lock, so it can do little; and not at all when the threads
+ * were stopped before.
+ */
+bool holder_release(struct holder *holder, void (*released)(void *context), void *context);
+
+/*
+ * What a holder may have. An operation that might make it more is refused, with nothing changed.
+ *
+ * Ranges are the entries of its holdings: what it holds, cut where the count or the kind changes.
+ * Of the only one that holds anything in a pool they are those of the pool's tree, also what was
+ * freed and is not given back yet.
+ * The pool's tree has at most twice as many held entries as all its holdings together. To hold
+ * more is refused up to two entries too early, and one more for each change of the kind in the
+ * range of an incref. Giving up a part of a range can make two of one: that needs room as well, up
+ * to cut_ranges. What makes no new ranges is never refused.
+ */
+struct holder_limits {
+        uint64_t bytes;
+        uint64_t ranges;
+        uint64_t cut_ranges;
+};
+
+#define HOLDER_LIMITS_NONE ((struct holder_limits){UINT64_MAX, UINT64_MAX, UINT64_MAX})
+
+/* A new holder has none. */
+void holder_set_limits(struct holder *holder, const struct holder_limits *limits);
+
 struct holder_information {
         uint64_t held;     /* bytes of ranges held, each counted once */
         uint64_t holdings; /* entries */
@@ -177,8 +209,8 @@ void holder_information(struct holder *holder, struct holder_information *ret);
  * Gives the holder `length` bytes (a positive multiple of the page size) at the lowest offset where
  * they fit, 2 MiB aligned if they are 2 MiB or more. They read as zero, unless somebody has written
  * there through a stale mapping; a pool with zero_verify has pool_prepare() for this. *ret_size is
- * the size of the pool then. Returns 0, OUTCOME_LENGTH_*, OUTCOME_KIND_UNKNOWN, OUTCOME_POOL_FULL
- * or -ENOMEM.
+ * the size of the pool then. Returns 0, OUTCOME_LENGTH_*, OUTCOME_KIND_UNKNOWN,
+ * OUTCOME_LIMIT_BYTES, OUTCOME_LIMIT_RANGES, OUTCOME_POOL_FULL or -ENOMEM.
  */
 int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct range *ret,
         uint64_t *ret_size);
@@ -186,16 +218,25 @@ int pool_allocate(struct holder *holder, uint64_t length, unsigned kind, struct 
 /*
  * One more reference of this holder on every page of an allocated range. Returns 0,
  * OUTCOME_RANGE_*, OUTCOME_NOT_ALLOCATED (also for what is freed: that cannot be revived),
- * OUTCOME_REFS_OVERFLOW or -ENOMEM.
+ * OUTCOME_REFS_OVERFLOW, OUTCOME_LIMIT_BYTES, OUTCOME_LIMIT_RANGES, OUTCOME_RANGE_DIVIDED (the
+ * range has so many entries that others would have to wait for it) or -ENOMEM.
  */
 int pool_incref(struct holder *holder, struct range range);
 
 /*
  * One reference less on every page; the holder must have one on each. What has none left is of kind
  * System and is given back to the kernel by the reclaim thread. Returns 0, OUTCOME_RANGE_*,
- * OUTCOME_NOT_ALLOCATED, OUTCOME_NOT_HELD or -ENOMEM.
+ * OUTCOME_NOT_ALLOCATED, OUTCOME_NOT_HELD, OUTCOME_LIMIT_RANGES or -ENOMEM. Where the range has
+ * very many entries it is done in parts, and -ENOMEM may come after some of them.
  */
 int pool_decref(struct holder *holder, struct range range);
+
+/*
+ * One part of that, for who has other things to do in between. *from: the start of the range at
+ * first; moves on with each part, and is its end after the last. The whole range is checked before
+ * the first part. Returns as pool_decref().
+ */
+int pool_decref_part(struct holder *holder, struct range range, uint64_t *from);
 
 /* Something that takes a system call too long for the caller's thread. Embed it in what it is for.
  */
@@ -229,8 +270,8 @@ TAILQ_HEAD(pool_job_list, pool_job);
  * Makes the pages of a range uncommitted: they read as zero and cost nothing until touched again.
  * References and kind stay. Everything is checked when it is done, not when it is begun. The
  * result: 0, OUTCOME_RANGE_*, OUTCOME_NOT_ALLOCATED, OUTCOME_NOT_HELD, OUTCOME_SHARED (somebody
- * else holds part of it, and `shared` was not said), -ECANCELED, or the negative errno of the
- * punch, after which the range may be decommitted in part.
+ * else holds part of it, and `shared` was not said), OUTCOME_RANGE_DIVIDED, -ECANCELED, or the
+ * negative errno of the punch, after which the range may be decommitted in part.
  */
 void pool_decommit(struct pool_job *job, struct holder *holder, struct range range, bool shared);
 

@@ -14,6 +14,7 @@
  * Where no threads were started (tests) reclaim_step() and scan_step() do one piece of their work.
  */
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/lock.h"
 #include "memory/account.h"
 #include "memory/memfile.h"
@@ -34,8 +35,15 @@
 struct holder {
         struct pool *pool;
         struct usage_tree holdings;
-        uint32_t released;       /* of a sole orphan: it holds nothing below this page any more */
+        uint32_t released; /* of a sole orphan: it holds nothing below this page any more */
+        struct {
+                uint64_t pages;
+                uint64_t entries;
+                uint64_t cut_entries;
+        } room;                  /* what it may have: struct holder_limits */
         LIST_ENTRY(holder) link; /* in pool->holders, or pool->orphans when its session is gone */
+        void (*on_released)(void *context); /* or NULL */
+        void *context;
 };
 
 struct pool {
@@ -204,6 +212,40 @@ int holder_drop(struct holder *holder, struct usage_path *path, uint32_t start, 
  * or -ENOMEM.
  */
 int holder_release_some(struct holder *holder);
+
+/* ---- room.c: what a session may hold; the caller holds the pool's lock ------------------------
+ */
+
+/*
+ * What one operation may go through under one hold of the lock, of the pool's tree and of the
+ * holdings: each entry costs some hundred nanoseconds. The sentence of OUTCOME_RANGE_DIVIDED has
+ * the number too.
+ */
+#define OPERATION_ENTRIES 16384u
+
+/* Whether the holder may be given so many pages more, as one entry. Returns 0 or OUTCOME_LIMIT_*.
+ */
+static inline int holder_check_allocate(struct holder *holder, uint32_t pages)
+{
+        const struct usage_tree *tree = holder_tree(holder);
+
+        if (usage_tree_pages(tree) + pages > holder->room.pages)
+                return OUTCOME_LIMIT_BYTES;
+        return tree->totals.entries >= holder->room.entries ? OUTCOME_LIMIT_RANGES : 0;
+}
+
+/* The same for a reference on [start, end), all of which has some. */
+int holder_check_incref(struct holder *holder, uint32_t start, uint32_t end);
+
+/* And for giving up one on [start, end), all of which it holds: that may cut an entry at either
+ * end. */
+int holder_check_decref(struct holder *holder, uint32_t start, uint32_t end);
+
+/* How far an operation on [start, end) gets with OPERATION_ENTRIES of each tree. */
+uint32_t holder_reach(struct holder *holder, uint32_t start, uint32_t end);
+
+/* How often the kind changes in a range without gaps, plus one. */
+size_t pool_count_runs(const struct pool *pool, uint32_t start, uint32_t end);
 
 /* ---- decommit.c: on the reclaim thread ---------------------------------------------------------
  */
