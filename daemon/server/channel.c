@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "proto/fdset.h"
 #include "server/closer.h"
+#include "server/limits.h"
 
 #include <poll.h>
 #include <stdalign.h>
@@ -23,6 +24,7 @@ void channel_init(struct channel *channel, int fd, struct closer *closer)
 {
         channel->fd = fd;
         channel->closer = closer;
+        channel->charge = NULL;
         STAILQ_INIT(&channel->queue);
 }
 
@@ -112,13 +114,45 @@ static int send_packet(int socket, const uint8_t *data, size_t size, int fd)
         return sent < 0 ? -errno : 0;
 }
 
+/* What a packet takes of the daemon's memory while it waits. */
+static size_t cost(size_t size)
+{
+        return sizeof(struct channel_packet) + size;
+}
+
+static void repay(struct channel *channel, size_t size)
+{
+        if (channel->charge)
+                charge_set(channel->charge, LIMIT_REPLIES,
+                        channel->charge->amounts[LIMIT_REPLIES] - cost(size));
+}
+
+/* Returns 0, OUTCOME_LIMIT_REPLIES or -ENOMEM. */
+static int make_packet(struct channel *channel, size_t size, struct channel_packet **ret)
+{
+        int r = channel->charge ? charge_take(channel->charge, LIMIT_REPLIES, cost(size)) : 0;
+
+        if (r)
+                return r;
+        *ret = malloc(cost(size));
+        if (*ret)
+                return 0;
+        repay(channel, size);
+        return -ENOMEM;
+}
+
+/* A descriptor that is owned is taken over, also when it fails. */
 static int queue_packet(
         struct channel *channel, const uint8_t *data, size_t size, int fd, bool owned)
 {
-        struct channel_packet *packet = malloc(sizeof(*packet) + size);
+        struct channel_packet *packet;
+        int r = make_packet(channel, size, &packet);
 
-        if (!packet)
-                return -ENOMEM;
+        if (r) {
+                if (owned)
+                        fd_close(fd);
+                return r;
+        }
         packet->fd = fd;
         packet->owned = owned;
         packet->size = size;
@@ -142,10 +176,10 @@ int channel_hand_over(struct channel *channel, const uint8_t *data, size_t size,
 
         if (!channel_blocked(channel))
                 r = send_packet(channel->fd, data, size, fd);
-        if (r == -EAGAIN && queue_packet(channel, data, size, fd, true) == 0)
-                return 0;
+        if (r == -EAGAIN)
+                return queue_packet(channel, data, size, fd, true);
         fd_close(fd);
-        return r == -EAGAIN ? -ENOMEM : r;
+        return r;
 }
 
 static void drop_first(struct channel *channel)
@@ -153,6 +187,7 @@ static void drop_first(struct channel *channel)
         struct channel_packet *packet = STAILQ_FIRST(&channel->queue);
 
         STAILQ_REMOVE_HEAD(&channel->queue, link);
+        repay(channel, packet->size);
         if (packet->owned)
                 fd_close(packet->fd);
         free(packet);

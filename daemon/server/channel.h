@@ -17,11 +17,13 @@
  * never holds more than the answers to one request. Not thread safe.
  */
 struct channel_packet;
+struct charge;
 struct closer;
 
 struct channel {
         int fd;
         struct closer *closer; /* borrowed */
+        struct charge *charge; /* borrowed: who pays for the queue; NULL: nobody */
         STAILQ_HEAD(, channel_packet) queue;
 };
 
@@ -46,8 +48,8 @@ int channel_receive(struct channel *channel, bool careful, uint8_t *buffer, size
 
 /*
  * Sends a packet, or queues a copy of it behind what waits already. fd: a descriptor to go with it,
- * or -1; it is borrowed and has to stay open as long as the channel. Returns 0 or a negative errno,
- * after which the connection is of no more use.
+ * or -1; it is borrowed and has to stay open as long as the channel. Returns 0, or
+ * OUTCOME_LIMIT_REPLIES or a negative errno, after which the connection is of no more use.
  */
 int channel_send(struct channel *channel, const uint8_t *data, size_t size, int fd);
 

@@ -58,6 +58,23 @@ uint64_t charge_room(const struct charge *charge, enum limit limit)
         return room;
 }
 
+uint64_t charge_overdraft(const struct charge *charge, enum limit limit)
+{
+        uint64_t room = LIMIT_NONE;
+
+        for (int scope = 0; scope < LIMITS_SCOPES; scope++) {
+                const struct limits_account *account = charge->accounts[scope];
+                uint64_t maximum = account ? account->set->maximum[limit] : LIMIT_NONE;
+
+                if (maximum > LIMIT_NONE / 2)
+                        continue;
+                maximum *= 2;
+                maximum -= account->used[limit] < maximum ? account->used[limit] : maximum;
+                room = maximum < room ? maximum : room;
+        }
+        return room;
+}
+
 int charge_take(struct charge *charge, enum limit limit, uint64_t more)
 {
         if (more > charge_room(charge, limit))

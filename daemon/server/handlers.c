@@ -42,6 +42,27 @@ static bool is_mode(Filemem__Mode mode)
         return mode == FILEMEM__MODE__MODE_LAZY || mode == FILEMEM__MODE__MODE_COMMIT;
 }
 
+/*
+ * What the kernel stores for the pool is not ours to refuse: clients write without asking. But
+ * whoever has too much already gets nothing more to write to. The kernel is asked only where there
+ * is such a limit.
+ */
+static int check_committed(const struct session *session)
+{
+        struct limits_account *pool = session->served->account;
+        struct limits_account *total = session->server->limits.total;
+        uint64_t bytes;
+
+        if (pool->set->maximum[LIMIT_COMMITTED] == LIMIT_NONE &&
+                total->set->maximum[LIMIT_COMMITTED] == LIMIT_NONE)
+                return 0;
+        if (pool_stored(session->served->pool, &bytes) == 0)
+                limits_note_committed(pool, bytes);
+        return limits_room(pool, LIMIT_COMMITTED) && limits_room(total, LIMIT_COMMITTED)
+                       ? 0
+                       : OUTCOME_LIMIT_COMMITTED;
+}
+
 int handle_allocate(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
 {
@@ -55,6 +76,9 @@ int handle_allocate(
                 return -ENOMEM;
         if (!is_mode(allocate->mode))
                 return OUTCOME_MODE_UNKNOWN;
+        r = check_committed(request->session);
+        if (r)
+                return r;
         r = pool_allocate(request->session->holder, allocate->length, (unsigned)allocate->kind,
                 &range, &size);
         if (r)
@@ -74,10 +98,14 @@ bool allocate_takes_long(const struct request *request, const Filemem__Operation
 void begin_allocate(struct request *request, const Filemem__Operation *operation)
 {
         const Filemem__Allocate *allocate = operation->allocate;
+        int r = check_committed(request->session);
 
         request->job.done = request_job_done;
-        pool_prepare(&request->job, request->session->holder, allocate->length,
-                (unsigned)allocate->kind, allocate->mode == FILEMEM__MODE__MODE_COMMIT);
+        if (r)
+                request_job_done(&request->job, r);
+        else
+                pool_prepare(&request->job, request->session->holder, allocate->length,
+                        (unsigned)allocate->kind, allocate->mode == FILEMEM__MODE__MODE_COMMIT);
 }
 
 int finish_allocate(struct request *request, int job_result, Filemem__Result *result)
@@ -113,10 +141,15 @@ int handle_incref(
 int handle_decref(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
 {
-        const Filemem__Range *range = operation->decref;
+        const struct range range = {operation->decref->start, operation->decref->end};
+        uint64_t from = request->from ? request->from : range.start;
+        int r = pool_decref_part(request->session->holder, range, &from);
 
         (void)result;
-        return pool_decref(request->session->holder, (struct range){range->start, range->end});
+        if (r || from >= range.end)
+                return r;
+        request->from = from;
+        return REQUEST_AGAIN;
 }
 
 /* ---- usage ----------------------------------------------------------------------------------- */

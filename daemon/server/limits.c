@@ -78,8 +78,7 @@ int limits_init(struct limits *limits, const struct limits_options *options, uin
         for (int i = 0; i < LIMITS_BUCKETS; i++)
                 LIST_INIT(&limits->users[i]);
         limits_configure(limits, options);
-        limits->total =
-                limits_account_new(limits, LIMITS_TOTAL, &limits->options.sets[LIMITS_TOTAL]);
+        limits->total = limits_account_new(limits, LIMITS_TOTAL, NULL);
         return limits->total ? 0 : -ENOMEM;
 }
 
@@ -122,11 +121,19 @@ struct limits_account *limits_account_new(
                 return NULL;
         account->limits = limits;
         account->scope = scope;
-        account->set = set;
+        account->set = &limits->options.sets[scope];
+        if (set)
+                limits_account_set(account, set);
         account->references = 1;
         TAILQ_INIT(&account->waiters);
         limits->accounts++;
         return account;
+}
+
+void limits_account_set(struct limits_account *account, const struct limits_set *set)
+{
+        account->own = *set;
+        account->set = &account->own;
 }
 
 struct limits_account *limits_account_of_user(struct limits *limits, uid_t uid)
@@ -136,7 +143,7 @@ struct limits_account *limits_account_of_user(struct limits *limits, uid_t uid)
         LIST_FOREACH (account, &limits->users[uid % LIMITS_BUCKETS], link)
                 if (account->uid == uid)
                         return limits_account_keep(account);
-        account = limits_account_new(limits, LIMITS_USER, &limits->options.sets[LIMITS_USER]);
+        account = limits_account_new(limits, LIMITS_USER, NULL);
         if (!account)
                 return NULL;
         account->uid = uid;

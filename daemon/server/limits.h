@@ -71,7 +71,8 @@ TAILQ_HEAD(limits_waiters, limits_waiter);
 struct limits_account {
         struct limits *limits;
         enum limits_scope scope;
-        const struct limits_set *set; /* borrowed; may change */
+        const struct limits_set *set; /* what holds for all of the scope, or its own */
+        struct limits_set own;
         uint64_t used[LIMIT_COUNT];
         uint64_t references;
         struct limits_waiters waiters;   /* for LIMIT_REQUESTS */
@@ -106,9 +107,13 @@ void limits_configure(struct limits *limits, const struct limits_options *option
 /* ---- accounts: each reference is dropped with limits_account_drop() ---------------------------
  */
 
-/* That of a session or a pool; set is borrowed for as long as it lives. NULL when out of memory. */
+/* That of a session or a pool. set: its own limits, copied; NULL: those of all of that scope. NULL
+ * when out of memory. */
 struct limits_account *limits_account_new(
         struct limits *limits, enum limits_scope scope, const struct limits_set *set);
+
+/* Changes its own limits. */
+void limits_account_set(struct limits_account *account, const struct limits_set *set);
 
 /* That of a user, which all its sessions share. NULL when out of memory. */
 struct limits_account *limits_account_of_user(struct limits *limits, uid_t uid);
@@ -154,6 +159,9 @@ void charge_set(struct charge *charge, enum limit limit, uint64_t amount);
 
 /* How much more there may be: the least room of all accounts. */
 uint64_t charge_room(const struct charge *charge, enum limit limit);
+
+/* The same if every limit were twice as high: for what is to be given up one day. */
+uint64_t charge_overdraft(const struct charge *charge, enum limit limit);
 
 /* The sentence of a result: for OUTCOME_LIMIT_* it says whose limit it is and how much, in
  * `buffer`, else it is error_text(). charge: NULL is fine. */

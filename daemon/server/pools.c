@@ -32,23 +32,30 @@ const char *served_name(const struct served *served)
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* Not in the list yet. Returns 0 or a negative errno. */
-static int new_served(struct pools *pools, const struct pool_options *options, struct served **ret)
+static int new_served(struct pools *pools, const struct pool_options *options,
+        const struct limits_set *limits, struct served **ret)
 {
-        cleanup_(freep) struct served *served = calloc(1, sizeof(*served));
+        struct served *served = calloc(1, sizeof(*served));
         struct pool_information information;
-        int r;
+        int r = -ENOMEM;
 
         if (!served)
                 return -ENOMEM;
-        r = pool_new(pools->memory, options, &served->pool);
-        if (r < 0)
+        served->account =
+                limits_account_new(pools->limits, LIMITS_POOL, limits ? limits : &limits_none);
+        if (served->account)
+                r = pool_new(pools->memory, options, &served->pool);
+        if (r < 0) {
+                limits_account_drop(served->account);
+                free(served);
                 return r;
+        }
         pool_information(served->pool, &information);
         served->pools = pools;
         served->options = *options;
         served->options.name = information.name;
         check(evtimer_assign(&served->deadline, pools->base, on_deadline, served) == 0);
-        *ret = steal_ptr(served);
+        *ret = served;
         return 0;
 }
 
@@ -63,6 +70,7 @@ static void free_served(struct served *served)
 {
         event_del(&served->deadline);
         access_deinit(&served->access);
+        limits_account_drop(served->account);
         pool_retire(served->pool);
         free(served);
 }
@@ -104,11 +112,13 @@ void served_destroy(struct served *served)
         forget_unused(served);
 }
 
-void pools_init(struct pools *pools, struct event_base *base, struct memory *memory, uid_t uid,
-        void (*expire)(struct served *served))
+void pools_init(struct pools *pools, struct event_base *base, struct memory *memory,
+        struct limits *limits, uid_t uid, void (*expire)(struct served *served))
 {
         *pools = (struct pools){
                 .memory = memory,
+                .limits = limits,
+                .private_limits = limits_none,
                 .base = base,
                 .next_id = 1,
                 .admin_group = POOLS_NO_GROUP,
@@ -196,7 +206,7 @@ int pools_make_private(struct pools *pools, const struct identity *identity, str
                 return OUTCOME_POOL_DENIED;
         snprintf(name, sizeof(name), "private:%llu", (unsigned long long)pools->next_id);
         options.name = name;
-        r = new_served(pools, &options, &served);
+        r = new_served(pools, &options, &pools->private_limits, &served);
         if (r < 0)
                 return r;
         served->is_private = true;
@@ -231,7 +241,7 @@ static int make_plan(struct pools *pools, const struct pools_rule *rule, struct 
         plan->served = find_named(pools, rule->options->name);
         if (plan->served)
                 return 0;
-        r = new_served(pools, rule->options, &plan->served);
+        r = new_served(pools, rule->options, rule->limits, &plan->served);
         plan->is_new = r == 0;
         return r;
 }
@@ -261,6 +271,7 @@ static void carry_out(struct pools *pools, struct plan *plan, const struct pools
 
         access_deinit(&served->access);
         served->access = plan->access;
+        limits_account_set(served->account, rule->limits ? rule->limits : &limits_none);
         served->state = SERVED_OPEN;
         if (plan->is_new)
                 keep_served(pools, served);
@@ -314,6 +325,8 @@ static int configure(struct pools *pools, const struct pools_config *config, str
         principals_deinit(&pools->private_makers);
         pools->private_makers = makers;
         pools->private_options = *config->private_pools.options;
+        pools->private_limits =
+                config->private_pools.limits ? *config->private_pools.limits : limits_none;
         pools->private_options.name = NULL;
         pools->admin_group = config->admin_group;
         return 0;

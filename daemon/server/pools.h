@@ -3,6 +3,7 @@
 
 #include "memory/pool.h"
 #include "server/access.h"
+#include "server/limits.h"
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct served {
         struct pool *pool;
         struct pool_options options; /* that it was made with; the name is the pool's own */
         struct access access;        /* of a private one: nobody */
+        struct limits_account *account;
         enum served_state state;
         bool is_private;
         uid_t uid; /* of a private one: who made it */
@@ -39,11 +41,13 @@ TAILQ_HEAD(served_list, served);
 
 struct pools {
         struct memory *memory;   /* borrowed */
+        struct limits *limits;   /* borrowed */
         struct event_base *base; /* borrowed */
         struct served_list list; /* by ascending identity */
         uint64_t count;          /* of the list; each takes three descriptors */
         uint64_t next_id;
         struct pool_options private_options;
+        struct limits_set private_limits; /* of each */
         struct principals private_makers;
         gid_t admin_group; /* POOLS_NO_GROUP: none */
         uid_t uid;         /* of the daemon */
@@ -58,6 +62,7 @@ struct pools {
 struct pools_rule {
         const struct pool_options *options;
         const struct access *access;
+        const struct limits_set *limits; /* NULL: none */
 };
 
 struct pools_config {
@@ -65,10 +70,11 @@ struct pools_config {
         struct pools_rule private_pools; /* `join` is who may make one */
         const struct pools_rule *pools;
         size_t count;
+        const struct limits_options *limits; /* of sessions, users and all; NULL: the defaults */
 };
 
-void pools_init(struct pools *pools, struct event_base *base, struct memory *memory, uid_t uid,
-        void (*expire)(struct served *served));
+void pools_init(struct pools *pools, struct event_base *base, struct memory *memory,
+        struct limits *limits, uid_t uid, void (*expire)(struct served *served));
 
 /* No session may be left, and the threads of the memory have to be stopped. */
 void pools_deinit(struct pools *pools);

@@ -80,10 +80,9 @@ static bool may_see(const struct viewer *viewer, const struct session *session)
 }
 
 /* A peer counts from its beginning: it keeps its pool. */
-static bool is_listed(const struct viewer *viewer, const struct session *session, uint64_t after)
+static bool is_listed(const struct viewer *viewer, const struct session *session)
 {
-        return session->id > after && (session->greeted || session->holder) && !session->ended &&
-               may_see(viewer, session);
+        return (session->greeted || session->holder) && !session->ended && may_see(viewer, session);
 }
 
 /* A copy: session and pool may be gone when the reply is encoded. NULL when out of memory. */
@@ -139,16 +138,17 @@ static int find_sessions(struct request *request, const Filemem__Sessions *query
         struct viewer viewer = {.session = request->session};
         struct server *server = viewer.session->server;
         uint64_t now = clock_now(), last = 0;
-        const struct session *session;
+        struct session *session;
         size_t count = 0;
 
         identity_ask(viewer.session, &viewer.identity);
         viewer.is_admin = pools_is_admin(&server->pools, &viewer.identity);
-        TAILQ_FOREACH (session, &server->sessions, link) {
+        session = server_find_session_after(server, query->after);
+        for (; session; session = TAILQ_NEXT(session, link)) {
                 Filemem__SessionReport *report;
                 size_t size;
 
-                if (!is_listed(&viewer, session, query->after))
+                if (!is_listed(&viewer, session))
                         continue;
                 if (is_full(query, count))
                         break;
@@ -162,6 +162,7 @@ static int find_sessions(struct request *request, const Filemem__Sessions *query
                         break;
                 room -= size;
                 server->found[count++] = report;
+                server->listed = session;
                 last = session->id;
         }
         *ret_count = count;

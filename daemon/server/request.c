@@ -70,6 +70,21 @@ static char *choose_text(struct request *request, int r)
         return own;
 }
 
+/* Of a limit that was reached: whose, and how much. */
+static void explain(struct request *request, int r)
+{
+        struct session *session = request->session;
+        char buffer[WIRE_TEXT_MAX + 1];
+        const char *text;
+
+        if (error_status(r) != EDQUOT)
+                return;
+        session_settle(session);
+        text = charge_text(&session->charge, r, buffer);
+        if (text == buffer)
+                strcpy(request->sentence, text);
+}
+
 /* Takes a result into the reply, and takes from the room what it needs. */
 static void keep_result(
         struct request *request, const struct rpc *rpc, const Filemem__Result *result, int r)
@@ -98,13 +113,16 @@ static void keep(struct request *request, const struct rpc *rpc, const Filemem__
 
         if (r || !wanted)
                 request->arena->used = mark;
-        if (r)
+        if (r) {
                 request->session->server->statistics.refusals++;
+                explain(request, r);
+        }
         if (wanted)
                 keep_result(request, rpc, result, r);
         else
                 keep_failure(request, r);
         request->sentence[0] = 0;
+        request->from = 0;
         request->index++;
 }
 
@@ -153,6 +171,7 @@ static struct request *park(struct request *request)
         parked->request = *request;
         parked->request.arena = &parked->results;
         session->parked = &parked->request;
+        charge_set(&session->charge, LIMIT_REQUESTS, 1); /* there was room when it was read */
         return session->parked;
 }
 
@@ -250,11 +269,28 @@ static bool run_operations(struct request **request)
                 } else if (!r) {
                         r = rpc->run(*request, operation, &result);
                 }
+                if (r == REQUEST_AGAIN) {
+                        if (yield(request))
+                                return false;
+                        continue;
+                }
                 keep(*request, rpc, &result, r, mark);
                 if (is_due(*request, operation) && yield(request))
                         return false;
         }
         return true;
+}
+
+/* The same, with what the session may hold, and what it does then. */
+static bool work(struct request **request)
+{
+        struct session *session = (*request)->session;
+        bool done;
+
+        session_set_room(session);
+        done = run_operations(request);
+        session_settle(session);
+        return done;
 }
 
 /* The operation that was waited for is done. */
@@ -292,11 +328,13 @@ static int send_failure(const struct request *request, const struct request_fail
 {
         Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
         Filemem__Event event = FILEMEM__EVENT__INIT;
+        char text[WIRE_TEXT_MAX + 1];
 
         event.request = request->message->id;
         event.operation = failure->operation;
         event.status = status_from_errno(error_status(failure->result));
-        event.text = (char *)(uintptr_t)error_text(failure->result);
+        event.text =
+                (char *)(uintptr_t)charge_text(&request->session->charge, failure->result, text);
         message.body_case = FILEMEM__TO_CLIENT__BODY_EVENT;
         message.event = &event;
         return session_send(request->session, &message, -1);
@@ -355,6 +393,7 @@ static void start(struct request *request, struct session *session, const Fileme
         request->asked = NULL;
         request->sentence[0] = 0;
         request->abandoned = false;
+        request->from = 0;
         for (size_t i = 0; i < message->n_operations; i++)
                 request->wanted += !message->operations[i]->no_reply;
         results = arena_alloc(arena, sizeof(*results) * request->wanted);
@@ -379,7 +418,7 @@ int request_handle(struct session *session, const Filemem__Request *message)
         server->statistics.operations += message->n_operations;
         arena_reset(&server->results);
         start(request, session, message, &server->results);
-        return run_operations(&request) ? answer(request) : 0;
+        return work(&request) ? answer(request) : 0;
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
@@ -411,7 +450,7 @@ void request_receive(struct inbox_item *item)
                         finish_operation(request);
                 request->asked = served_release(request->asked);
                 request->yielded = false;
-                if (!run_operations(&request))
+                if (!work(&request))
                         return;
                 r = answer(request);
         }

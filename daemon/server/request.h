@@ -7,6 +7,7 @@
 #include "server/inbox.h"
 #include "server/server.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,7 @@ struct request {
         int fd;               /* to go with the reply; owned; -1: none */
         struct served *asked; /* the pool that the operation which is run waits for; or NULL */
 
+        uint64_t from;     /* where an operation that is done in parts goes on; 0: not begun */
         uint64_t pages;    /* of ranges since the clock was looked at */
         uint64_t began_at; /* clock_now() when that was many for the first time; 0: not yet */
 
@@ -54,6 +56,10 @@ struct request {
         struct server_waiter waiter;
         char sentence[WIRE_TEXT_MAX + 1]; /* of the next refusal, if not the usual one; else "" */
 };
+
+/* What a handler returns that has done a part of its operation: the others have a turn, then it is
+ * called again. */
+#define REQUEST_AGAIN INT_MIN
 
 /*
  * Runs a request that was just decoded into the server's arena, and sends its reply and its events;

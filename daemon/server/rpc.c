@@ -3,6 +3,7 @@
 
 #include "server/administration.h"
 #include "server/handlers.h"
+#include "server/limit_reports.h"
 #include "server/peers.h"
 #include "server/pool_reports.h"
 #include "server/reports.h"
@@ -11,7 +12,7 @@
 
 #define BODY(name) FILEMEM__OPERATION__BODY_##name
 
-/* Indexed by the case: the fields of Operation are numbered without gaps. */
+/* Indexed by the case: the fields of Operation are numbered nearly without gaps. */
 static const struct rpc rpcs[] = {
         [BODY(PING)] = {BODY(PING), .run = handle_ping},
         [BODY(ALLOCATE)] = {BODY(ALLOCATE), .changes = true, .run = handle_allocate,
@@ -32,6 +33,7 @@ static const struct rpc rpcs[] = {
         [BODY(POOLS)] = {BODY(POOLS), .lists = true, .run = report_pools},
         [BODY(DESTROY_POOL)] = {BODY(DESTROY_POOL), .run = handle_destroy_pool},
         [BODY(KICK_SESSION)] = {BODY(KICK_SESSION), .run = handle_kick_session},
+        [BODY(LIMITS)] = {BODY(LIMITS), .lists = true, .run = report_limits},
         [BODY(RELOAD)] = {BODY(RELOAD), .begin = begin_reload, .finish = finish_reload},
 };
 

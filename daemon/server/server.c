@@ -47,6 +47,20 @@ static void on_expired(struct served *served)
         served_release(served);
 }
 
+/* Descriptors that are not for sessions. */
+static uint64_t count_spare(uint64_t fd_limit)
+{
+        uint64_t part = fd_limit / SERVER_FDS_PART;
+
+        return part < SERVER_FDS_SPARE ? part : SERVER_FDS_SPARE;
+}
+
+/* How many sessions there are descriptors for: two each, and some for everything else. */
+static uint64_t count_sessions(uint64_t fd_limit)
+{
+        return (fd_limit - count_spare(fd_limit)) / 2;
+}
+
 /* Hands over what it makes one by one, so that server_free() serves every stage. */
 static int start(struct server *server, const struct pools_config *config, int listen_fd)
 {
@@ -56,6 +70,10 @@ static int start(struct server *server, const struct pools_config *config, int l
         if (arena_init(&server->decode, WIRE_ARENA_SIZE) < 0 ||
                 arena_init(&server->results, SERVER_RESULTS_SIZE) < 0)
                 return -ENOMEM;
+        r = limits_init(&server->limits, config->limits ? config->limits : &limits_defaults,
+                count_sessions(server->fd_limit), session_wake);
+        if (r < 0)
+                return r;
         r = pools_configure(&server->pools, config);
         if (r < 0)
                 return r;
@@ -63,6 +81,9 @@ static int start(struct server *server, const struct pools_config *config, int l
         if (r < 0)
                 return r;
         r = inbox_init(&server->inbox, server->base, request_receive);
+        if (r < 0)
+                return r;
+        r = inbox_init(&server->departures, server->base, session_depart);
         if (r < 0)
                 return r;
         return listener_init(&server->listener, server->base, steal_fd(&fd), server->closer,
@@ -90,13 +111,15 @@ int server_new(struct event_base *base, int listen_fd, struct memory *memory,
         server->memory = memory;
         server->listener.fd = -1;
         server->inbox.fd = -1;
+        server->departures.fd = -1;
         server->next_session = 1;
         server->started_at = clock_now();
         server->uid = geteuid();
         server->fd_limit = get_fd_limit();
         TAILQ_INIT(&server->sessions);
+        TAILQ_INIT(&server->departed);
         evtimer_assign(&server->stopped, base, on_stopped, server);
-        pools_init(&server->pools, base, memory, server->uid, on_expired);
+        pools_init(&server->pools, base, memory, &server->limits, server->uid, on_expired);
         r = start(server, config, listen_fd);
         if (r < 0) {
                 server_free(server);
@@ -108,7 +131,12 @@ int server_new(struct event_base *base, int listen_fd, struct memory *memory,
 
 int server_configure(struct server *server, const struct pools_config *config)
 {
-        return pools_configure(&server->pools, config);
+        int r = pools_configure(&server->pools, config);
+
+        if (r == 0)
+                limits_configure(
+                        &server->limits, config->limits ? config->limits : &limits_defaults);
+        return r;
 }
 
 void server_set_reload(struct server *server, server_reload *reload, void *context)
@@ -139,11 +167,28 @@ void server_stop(struct server *server)
                 event_active(&server->stopped, EV_TIMEOUT, 0);
 }
 
+bool server_has_descriptor(const struct server *server, int fd)
+{
+        return fd < 0 || (uint64_t)fd + count_spare(server->fd_limit) < server->fd_limit;
+}
+
 bool server_is_careful(const struct server *server)
 {
         return closer_is_busy(server->closer) ||
                2 * server->connections + 3 * server->pools.count + SERVER_FDS_SPARE >
                        server->fd_limit;
+}
+
+struct session *server_find_session_after(struct server *server, uint64_t after)
+{
+        struct session *session = server->listed;
+
+        /* Pages are asked for one after the other: begin where the last one ended. */
+        if (!session || session->id > after)
+                session = TAILQ_FIRST(&server->sessions);
+        while (session && session->id <= after)
+                session = TAILQ_NEXT(session, link);
+        return session;
 }
 
 void server_keep_session(struct server *server, struct session *session)
@@ -154,6 +199,8 @@ void server_keep_session(struct server *server, struct session *session)
 
 void server_forget_session(struct server *server, struct session *session)
 {
+        if (server->listed == session)
+                server->listed = NULL;
         TAILQ_REMOVE(&server->sessions, session, link);
         server->connections--;
         if (server->stopping && TAILQ_EMPTY(&server->sessions))
@@ -181,7 +228,17 @@ struct server *server_free(struct server *server)
                 inbox_receive(&server->inbox); /* the parked requests, which free their sessions */
                 inbox_deinit(&server->inbox);
         }
+        if (server->departures.fd >= 0) {
+                struct session *session;
+
+                inbox_receive(&server->departures);
+                /* The rest of what they held goes with its pool. */
+                while ((session = TAILQ_FIRST(&server->departed)))
+                        session_depart(&session->departed);
+                inbox_deinit(&server->departures);
+        }
         pools_deinit(&server->pools);
+        limits_deinit(&server->limits);
         event_del(&server->stopped);
         server->closer = closer_free(server->closer);
         arena_deinit(&server->results);

@@ -28,16 +28,31 @@
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+/* Until it has said Hello there is a time for that; but a peer is opened for who comes later.
+ * Returns as event_add(). */
+static int start_reading(struct session *session)
+{
+        uint64_t timeout = session->server->limits.options.hello_timeout;
+        const struct timeval patience = {
+                .tv_sec = (time_t)(timeout / NSEC_PER_SEC),
+                .tv_usec = (suseconds_t)(timeout % NSEC_PER_SEC / 1000),
+        };
+
+        bool waits = session->greeted || session->parent || !timeout;
+
+        return event_add(&session->readable, waits ? NULL : &patience);
+}
+
 /* Reads only when nothing waits to be sent or to be done: what a client costs stays bounded. */
 static int choose_events(struct session *session)
 {
         bool blocked = channel_blocked(&session->channel);
         int r = 0;
 
-        if (blocked || session->parked)
+        if (blocked || session->parked || session->waiter.account)
                 r |= event_del(&session->readable);
         else if (!event_pending(&session->readable, EV_READ, NULL))
-                r |= event_add(&session->readable, NULL);
+                r |= start_reading(session);
         /* While it waits nobody reads, and the end of the connection would not be seen. */
         if (!session->parked)
                 r |= event_del(&session->hangup);
@@ -111,8 +126,11 @@ static int take_turn(struct session *session)
 
         for (int i = 0; i < SESSION_TURN_MESSAGES && operations < SESSION_TURN_OPERATIONS; i++) {
                 size_t more = 0;
-                int r = receive_message(session, &more);
+                int r;
 
+                if (charge_wait(&session->charge, &session->waiter))
+                        return choose_events(session);
+                r = receive_message(session, &more);
                 if (r == -EAGAIN)
                         return 0;
                 if (r)
@@ -130,9 +148,12 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         int r = take_turn(session);
 
         (void)fd;
-        (void)what;
+        if (!r && what & EV_TIMEOUT && !session->greeted && !session->waiter.account)
+                r = OUTCOME_HELLO_LATE;
         if (r)
                 session_end(session, r > 0 || r == -ENOMEM ? r : 0);
+        else
+                charge_wake(&session->charge);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context)
@@ -210,18 +231,67 @@ static int watch(struct session *session)
         check(r == 0);
         if (session->process >= 0 && event_add(&session->death, NULL) < 0)
                 return OUTCOME_DAEMON_FULL;
-        if (event_add(&session->readable, NULL) < 0) {
+        if (start_reading(session) < 0) {
                 event_del(&session->death);
                 return OUTCOME_DAEMON_FULL;
         }
         return 0;
 }
 
+/* Root and the user of the daemon get in when others have taken all that there is. */
+#define OWNER_SESSIONS 8
+
+static bool is_owner(const struct session *session)
+{
+        return !session->parent && (session->uid == 0 || session->uid == session->server->uid);
+}
+
+static bool may_exceed(const struct session *session)
+{
+        const struct limits *limits = &session->server->limits;
+
+        return is_owner(session) &&
+               limits->total->used[LIMIT_SESSIONS] < limits->sessions + OWNER_SESSIONS;
+}
+
+/* The last descriptors are kept for other things, and for owners. */
+static bool has_descriptors(const struct session *session)
+{
+        const struct server *server = session->server;
+
+        return is_owner(session) || (server_has_descriptor(server, session->channel.fd) &&
+                                            server_has_descriptor(server, session->process));
+}
+
+/* Charges a session to its user. Returns 0, OUTCOME_LIMIT_SESSIONS or OUTCOME_DAEMON_FULL. */
+static int charge_session(struct session *session)
+{
+        struct limits *limits = &session->server->limits;
+        struct limits_account *user = limits_account_of_user(limits, session->uid);
+        struct limits_account *own = limits_account_new(limits, LIMITS_SESSION, NULL);
+        int r = OUTCOME_DAEMON_FULL;
+
+        if (user && own && has_descriptors(session)) {
+                charge_begin(&session->charge, own, user, NULL, limits->total);
+                r = charge_take(&session->charge, LIMIT_SESSIONS, 1);
+                if (r && may_exceed(session)) {
+                        charge_set(&session->charge, LIMIT_SESSIONS, 1);
+                        r = 0;
+                }
+        }
+        limits_account_drop(own);
+        limits_account_drop(user);
+        return r;
+}
+
 static void refuse_connection(struct channel *channel, int result)
 {
+        char text[WIRE_TEXT_MAX + 1];
+
         goodbye_send(channel, result);
         channel_close(channel);
-        log_client(LOG_LEVEL_WARNING, "refused a connection: %s", error_text(result));
+        log_client(LOG_LEVEL_WARNING, "refused a connection: %s",
+                charge_text(channel->charge, result, text));
 }
 
 static struct session *make_session(struct server *server, int fd)
@@ -232,6 +302,7 @@ static struct session *make_session(struct server *server, int fd)
                 return NULL;
         session->server = server;
         channel_init(&session->channel, fd, server->closer);
+        session->channel.charge = &session->charge;
         session->process = -1;
         return session;
 }
@@ -256,10 +327,13 @@ void session_new(struct server *server, int fd)
         }
         r = identify_peer(session);
         if (!r)
+                r = charge_session(session);
+        if (!r)
                 r = watch(session);
         if (r) {
                 refuse_connection(&session->channel, r);
                 session->process = fd_close(session->process);
+                charge_repay(&session->charge);
                 free(session);
                 return;
         }
@@ -269,9 +343,11 @@ void session_new(struct server *server, int fd)
 /* Takes over one user of the pool, also when it fails. Returns 0 or -ENOMEM. */
 static int enter(struct session *session, struct served *served)
 {
-        int r = holder_new(served->pool, &session->holder);
+        int r = charge_join(&session->charge, served->account);
 
-        if (r < 0) {
+        if (!r)
+                r = holder_new(served->pool, &session->holder);
+        if (r) {
                 served_release(served);
                 return r;
         }
@@ -280,12 +356,41 @@ static int enter(struct session *session, struct served *served)
         return 0;
 }
 
+/* Repays what it costs; the pool may be gone with that. */
+static void finish(struct session *session)
+{
+        charge_repay(&session->peer);
+        charge_repay(&session->charge);
+        session->served = served_release(session->served);
+        free(session);
+}
+
+/* On the reclaim thread, under the pool's lock. */
+static void on_released(void *context)
+{
+        struct session *session = context;
+
+        inbox_post(&session->server->departures, &session->departed);
+}
+
+void session_depart(struct inbox_item *item)
+{
+        struct session *session = (void *)((char *)item - offsetof(struct session, departed));
+
+        TAILQ_REMOVE(&session->server->departed, session, link);
+        finish(session);
+}
+
+/* It is in no list any more. Frees it, when all that it holds is released. */
 static void leave(struct session *session)
 {
-        session->holder = holder_free(session->holder);
         if (session->served)
                 session->served->sessions--;
-        session->served = served_release(session->served);
+        if (session->holder && !holder_release(session->holder, on_released, session)) {
+                TAILQ_INSERT_TAIL(&session->server->departed, session, link);
+                return;
+        }
+        finish(session);
 }
 
 int session_open(struct session *session, struct served *served, bool read_only, const char *label)
@@ -296,6 +401,7 @@ int session_open(struct session *session, struct served *served, bool read_only,
         if (r)
                 return r;
         session->greeted = true;
+        event_remove_timer(&session->readable);
         session->read_only |= read_only;
         if (label[0])
                 strcpy(session->label, label); /* label_is_valid() has seen its length */
@@ -315,10 +421,25 @@ static int make_sockets(int sockets[2])
         return 0;
 }
 
-/* Takes over the daemon's end, also when it fails. Returns 0 or OUTCOME_DAEMON_FULL. */
+/* Charges a peer as a session of its own, and as a peer to who opens it. Returns 0, OUTCOME_LIMIT_*
+ * or OUTCOME_DAEMON_FULL. */
+static int charge_peer(const struct session *session, struct session *peer)
+{
+        struct limits_account *const *accounts = session->charge.accounts;
+        int r;
+
+        charge_begin(&peer->peer, accounts[LIMITS_SESSION], accounts[LIMITS_USER],
+                accounts[LIMITS_POOL], accounts[LIMITS_TOTAL]);
+        r = charge_take(&peer->peer, LIMIT_PEERS, 1);
+        return r ? r : charge_session(peer);
+}
+
+/* Takes over the daemon's end, also when it fails. Returns 0, OUTCOME_LIMIT_* or
+ * OUTCOME_DAEMON_FULL. */
 static int make_peer(const struct session *session, int fd, struct session **ret)
 {
         struct session *peer = make_session(session->server, fd);
+        int r;
 
         if (!peer) {
                 fd_close(fd);
@@ -327,11 +448,15 @@ static int make_peer(const struct session *session, int fd, struct session **ret
         peer->uid = session->uid;
         peer->gid = session->gid;
         peer->parent = session->id;
-        if (enter(peer, served_use(session->served)) < 0 || watch(peer)) {
-                leave(peer);
+        r = charge_peer(session, peer);
+        if (!r)
+                r = enter(peer, served_use(session->served));
+        if (!r)
+                r = watch(peer);
+        if (r) {
                 fd_close(fd);
-                free(peer);
-                return OUTCOME_DAEMON_FULL;
+                leave(peer);
+                return r == -ENOMEM ? OUTCOME_DAEMON_FULL : r;
         }
         *ret = peer;
         return 0;
@@ -363,11 +488,13 @@ int session_open_peer(
 
 static void blame(struct session *session, int result)
 {
+        char text[WIRE_TEXT_MAX + 1];
+
         if (error_status(result) != ENOMEM) /* that is our own fault */
                 session->server->statistics.protocol_errors++;
         log_client(LOG_LEVEL_WARNING, "ended session %llu (process %d, user %u): %s",
                 (unsigned long long)session->id, (int)session->pid, session->uid,
-                error_text(result));
+                charge_text(&session->charge, result, text));
         goodbye_send(&session->channel, result);
 }
 
@@ -379,6 +506,8 @@ void session_end(struct session *session, int result)
         event_del(&session->writable);
         event_del(&session->hangup);
         event_del(&session->death);
+        limits_stop_waiting(&session->waiter);
+        charge_wake(&session->charge);
         if (result)
                 blame(session, result);
         else if (session->farewell)
@@ -398,14 +527,15 @@ void session_free(struct session *session)
         check(session->ended && !session->parked);
         if (session->greeted)
                 server->open_sessions--;
-        leave(session);
         server_forget_session(server, session);
-        free(session);
+        leave(session);
 }
 
 void session_unpark(struct session *session, int result)
 {
         session->parked = NULL;
+        charge_set(&session->charge, LIMIT_REQUESTS, 0);
+        charge_wake(&session->charge);
         if (session->ended) {
                 session_free(session);
                 return;
@@ -413,7 +543,47 @@ void session_unpark(struct session *session, int result)
         if (!result)
                 result = choose_events(session);
         if (result)
+                session_end(session, result > 0 ? result : 0);
+}
+
+void session_wake(struct limits_waiter *waiter)
+{
+        struct session *session = (void *)((char *)waiter - offsetof(struct session, waiter));
+
+        if (choose_events(session) < 0)
                 session_end(session, 0);
+}
+
+/* ---- what it holds --------------------------------------------------------------------------- */
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+        return a + b < a ? UINT64_MAX : a + b;
+}
+
+void session_set_room(struct session *session)
+{
+        const struct charge *charge = &session->charge;
+        uint64_t ranges = charge->amounts[LIMIT_RANGES];
+        struct holder_limits limits;
+
+        if (!session->holder || session->read_only)
+                return;
+        limits.bytes = add(charge->amounts[LIMIT_BYTES], charge_room(charge, LIMIT_BYTES));
+        limits.ranges = add(ranges, charge_room(charge, LIMIT_RANGES));
+        limits.cut_ranges = add(ranges, charge_overdraft(charge, LIMIT_RANGES));
+        holder_set_limits(session->holder, &limits);
+}
+
+void session_settle(struct session *session)
+{
+        struct holder_information holder;
+
+        if (!session->holder || session->read_only)
+                return;
+        holder_information(session->holder, &holder);
+        charge_set(&session->charge, LIMIT_BYTES, holder.held);
+        charge_set(&session->charge, LIMIT_RANGES, holder.holdings);
 }
 
 void session_drain(struct session *session)

@@ -4,6 +4,8 @@
 #include "memory/pool.h"
 #include "proto/wire.h"
 #include "server/channel.h"
+#include "server/inbox.h"
+#include "server/limits.h"
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -18,15 +20,16 @@ struct server;
 /*
  * One connection. Its life:
  *
- *   1. session_new(): connected. Who it is has been asked of the kernel. The one message that it
- * may send now is Hello.
+ *   1. session_new(): connected. Who it is has been asked of the kernel, and it is charged to that
+ *      user. The one message that it may send now is Hello, and it has to be in time.
  *   2. session_open(): greeted, and in a pool with a holder unless it wanted none. It sends
  * requests, at most SESSION_TURN_MESSAGES of which are answered in a turn of the loop.
- *   3. It is not read from while answers wait to be sent (the channel is blocked) or while a
- * request is parked: waits for another thread.
+ *   3. It is not read from while answers wait to be sent (the channel is blocked), while a request
+ *      is parked: waits for another thread, or while as many are as there may be.
  *   4. session_end(): the client hung up, its process died, it broke the protocol, an administrator
  *      ended it, or the daemon stops. The connection is closed at once. The holder, and with it all
- * that it holds, goes too, but not before a parked request is through.
+ * that it holds, goes too, but not before a parked request is through. Where that takes a while the
+ * session has departed: nobody sees it, but what it costs stays charged until all is released.
  *
  * A peer is a session that another one opened: it begins in the pool of that one, with a holder,
  * and says Hello when somebody uses the socket. Nobody knows who that will be: it has no process
@@ -53,6 +56,10 @@ struct session {
         struct served *served; /* the pool that it is in; NULL: none, or not yet */
         struct holder *holder; /* in that pool */
         struct request *parked;
+        struct charge charge; /* all that it costs */
+        struct charge peer;   /* of a peer: that it is one, to who opened it */
+        struct limits_waiter waiter;
+        struct inbox_item departed;
         int farewell; /* outcome for its Goodbye when it ends, though it is not to blame; or 0 */
         bool ended;   /* waits for the parked request only */
         char label[WIRE_LABEL_MAX + 1];
@@ -85,6 +92,16 @@ int session_hand_over(struct session *session, const Filemem__ToClient *message,
 
 /* The parked request is through: goes on reading, or frees a session that ended meanwhile. */
 void session_unpark(struct session *session, int result);
+
+/* Sets how much the next operations may have the session hold; and counts what came of them. */
+void session_set_room(struct session *session);
+void session_settle(struct session *session);
+
+/* What the inbox of departed sessions receives: all that it held is released. Frees it. */
+void session_depart(struct inbox_item *item);
+
+/* Where there was a session's waiter it may go on. */
+void session_wake(struct limits_waiter *waiter);
 
 /* Answers what was sent already, then ends. */
 void session_drain(struct session *session);

@@ -42,15 +42,22 @@ struct server_statistics {
  */
 #define SERVER_FDS_SPARE 320
 
+/* Where there are few at all, the daemon keeps this part for itself. */
+#define SERVER_FDS_PART 8
+
 struct server {
         struct event_base *base;
         struct memory *memory;
+        struct limits limits;
         struct pools pools;
         struct listener listener;
         struct closer *closer;
         struct inbox inbox;
+        struct inbox departures;      /* of sessions whose holdings were released */
         struct event stopped;         /* when a stop is over, at the latest */
         struct session_list sessions; /* by ascending identity */
+        struct session_list departed; /* ended, and not all released yet */
+        struct session *listed;       /* where the last page of sessions ended; or NULL */
         uint64_t connections;         /* all in the list; each takes two descriptors */
         uint64_t open_sessions;       /* that said Hello */
         uint64_t fd_limit;            /* RLIMIT_NOFILE */
@@ -80,6 +87,13 @@ struct server {
 /* Whether descriptors are so few that messages have to be received with care: see
  * channel_receive(). */
 bool server_is_careful(const struct server *server);
+
+/* Whether a session may have the descriptor of this number, or it is one of those kept in reserve:
+ * the kernel gives the lowest number that is free. */
+bool server_has_descriptor(const struct server *server, int fd);
+
+/* The first session with an identity above this, or NULL. */
+struct session *server_find_session_after(struct server *server, uint64_t after);
 
 /* A session is there; a session is gone. The last one ends a stop. */
 void server_keep_session(struct server *server, struct session *session);

@@ -32,8 +32,7 @@ static void set_up(void)
         pool = limits_account_new(&limits, LIMITS_POOL, &pool_set);
         user = limits_account_of_user(&limits, 1000);
         for (int i = 0; i < 2; i++) {
-                sessions[i] = limits_account_new(
-                        &limits, LIMITS_SESSION, &limits.options.sets[LIMITS_SESSION]);
+                sessions[i] = limits_account_new(&limits, LIMITS_SESSION, NULL);
                 charge_begin(&charges[i], sessions[i], user, pool, limits.total);
                 limits_account_drop(sessions[i]);
         }
@@ -50,6 +49,11 @@ static void tear_down(void)
 
 static void set_maximum(enum limits_scope scope, enum limit limit, uint64_t maximum)
 {
+        if (scope == LIMITS_POOL) {
+                pool_set.maximum[limit] = maximum;
+                limits_account_set(pool, &pool_set);
+                return;
+        }
         options.sets[scope].maximum[limit] = maximum;
         limits_configure(&limits, &options);
 }
@@ -90,10 +94,7 @@ START_TEST(each_account_can_refuse_and_is_named)
         };
 
         for (int scope = 0; scope < LIMITS_SCOPES; scope++) {
-                if (scope == LIMITS_POOL)
-                        pool_set.maximum[LIMIT_BYTES] = 1u << 30;
-                else
-                        set_maximum((enum limits_scope)scope, LIMIT_BYTES, 1u << 30);
+                set_maximum((enum limits_scope)scope, LIMIT_BYTES, 1u << 30);
                 ck_assert_int_eq(
                         charge_take(&charges[0], LIMIT_BYTES, (1u << 30) + 1), OUTCOME_LIMIT_BYTES);
                 ck_assert_str_eq(text(OUTCOME_LIMIT_BYTES), texts[scope]);
@@ -102,7 +103,6 @@ START_TEST(each_account_can_refuse_and_is_named)
                 ck_assert_uint_eq(charge_room(&charges[0], LIMIT_BYTES), 0);
                 ck_assert_int_eq(charge_take(&charges[0], LIMIT_BYTES, 1), OUTCOME_LIMIT_BYTES);
                 charge_set(&charges[0], LIMIT_BYTES, 0);
-                pool_set = limits_none;
                 set_maximum((enum limits_scope)scope, LIMIT_BYTES, LIMIT_NONE);
         }
 }
@@ -132,7 +132,9 @@ START_TEST(a_lower_limit_leaves_what_there_is)
         set_maximum(LIMITS_USER, LIMIT_RANGES, 50);
         ck_assert_uint_eq(charge_room(&charges[1], LIMIT_RANGES), 0);
         ck_assert_int_eq(charge_take(&charges[1], LIMIT_RANGES, 1), OUTCOME_LIMIT_RANGES);
+        ck_assert_uint_eq(charge_overdraft(&charges[1], LIMIT_RANGES), 0);
         charge_set(&charges[0], LIMIT_RANGES, 49);
+        ck_assert_uint_eq(charge_overdraft(&charges[1], LIMIT_RANGES), 51);
         ck_assert_int_eq(charge_take(&charges[1], LIMIT_RANGES, 1), 0);
 }
 END_TEST
@@ -159,9 +161,11 @@ START_TEST(a_pool_that_is_joined_later_is_charged_for_what_there_is)
         charge_begin(&charge, NULL, user, NULL, limits.total);
         ck_assert_int_eq(charge_take(&charge, LIMIT_SESSIONS, 1), 0);
         pool_set.maximum[LIMIT_SESSIONS] = 0;
+        limits_account_set(second, &pool_set);
         ck_assert_int_eq(charge_join(&charge, second), OUTCOME_LIMIT_SESSIONS);
         ck_assert_uint_eq(second->used[LIMIT_SESSIONS], 0);
         pool_set.maximum[LIMIT_SESSIONS] = 1;
+        limits_account_set(second, &pool_set);
         ck_assert_int_eq(charge_join(&charge, second), 0);
         ck_assert_uint_eq(second->used[LIMIT_SESSIONS], 1);
         charge_repay(&charge);

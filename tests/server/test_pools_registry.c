@@ -13,6 +13,7 @@
 
 static struct event_base *base;
 static struct memory *memory;
+static struct limits limits;
 static struct pools pools;
 static unsigned expired;
 
@@ -58,13 +59,15 @@ static void set_up(void)
 
         base = event_base_new();
         ck_assert_int_eq(memory_new(&options, &memory), 0);
-        pools_init(&pools, base, memory, DAEMON, on_expired);
+        ck_assert_int_eq(limits_init(&limits, &limits_defaults, 100, NULL), 0);
+        pools_init(&pools, base, memory, &limits, DAEMON, on_expired);
         expired = 0;
 }
 
 static void tear_down(void)
 {
         pools_deinit(&pools);
+        limits_deinit(&limits);
         memory_free(memory);
         event_base_free(base);
 }
@@ -81,7 +84,8 @@ static void expect_join(
 
 START_TEST(rules_are_asked_and_owners_are_not)
 {
-        const struct pools_rule rules[] = {{&options_a, &for_alice}, {&options_b, &nobody}};
+        const struct pools_rule rules[] = {
+                {&options_a, &for_alice, NULL}, {&options_b, &nobody, NULL}};
 
         set_up();
         ck_assert_int_eq(configure(rules, 2), 0);
@@ -100,7 +104,7 @@ END_TEST
 
 START_TEST(rules_change_and_pools_stay)
 {
-        struct pools_rule rules[] = {{&options_a, &for_alice}};
+        struct pools_rule rules[] = {{&options_a, &for_alice, NULL}};
         struct pool *pool;
 
         set_up();
@@ -117,7 +121,8 @@ END_TEST
 
 START_TEST(pool_that_nobody_uses_vanishes_with_its_section)
 {
-        const struct pools_rule rules[] = {{&options_a, &everybody}, {&options_b, &everybody}};
+        const struct pools_rule rules[] = {
+                {&options_a, &everybody, NULL}, {&options_b, &everybody, NULL}};
         struct served *used;
 
         set_up();
@@ -157,7 +162,7 @@ END_TEST
 
 START_TEST(destroyed_pool_expires_and_a_new_one_takes_its_name)
 {
-        const struct pools_rule rules[] = {{&options_a, &everybody}};
+        const struct pools_rule rules[] = {{&options_a, &everybody, NULL}};
         struct served *old;
 
         set_up();
@@ -180,8 +185,9 @@ END_TEST
 /* Whatever fails, the pools are those of before. */
 START_TEST(configuring_survives_every_failed_allocation)
 {
-        const struct pools_rule before[] = {{&options_a, &for_alice}};
-        const struct pools_rule after[] = {{&options_b, &for_alice}, {&options_a, &read_by_alice}};
+        const struct pools_rule before[] = {{&options_a, &for_alice, NULL}};
+        const struct pools_rule after[] = {
+                {&options_b, &for_alice, NULL}, {&options_a, &read_by_alice, NULL}};
         bool happened = true;
         size_t fds;
         long n;
