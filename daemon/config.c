@@ -19,6 +19,7 @@ enum section {
         SECTION_DAEMON = 1,
         SECTION_POOL = 2,    /* [pool NAME] */
         SECTION_PRIVATE = 4, /* [private], which describes pools too */
+        SECTION_LIMITS = 8,
 };
 
 /* ---- the keys: one line each ----------------------------------------------------------------- */
@@ -45,6 +46,12 @@ static const char *const huge_words[2] = {"never", "advise"};
 #define POOL(field)     SECTION_POOL, offsetof(struct config_pool, field)
 #define ANY_POOL(field) SECTION_POOL | SECTION_PRIVATE, offsetof(struct config_pool, field)
 
+#define LIMIT(scope, limit)                                                                        \
+        SECTION_LIMITS, offsetof(struct config, limits.sets[LIMITS_##scope].maximum[LIMIT_##limit])
+#define POOL_LIMIT(limit) ANY_POOL(limits.maximum[LIMIT_##limit])
+
+static const uint64_t one = 1; /* with none at all there would be waiting for ever */
+
 static const struct key {
         const char *name;
         unsigned sections; /* that have it */
@@ -52,6 +59,30 @@ static const struct key {
         config_parse *parse;
         const void *argument;
 } keys[] = {
+        {"session_bytes", LIMIT(SESSION, BYTES), config_parse_limit_size, NULL},
+        {"session_ranges", LIMIT(SESSION, RANGES), config_parse_limit, NULL},
+        {"session_peers", LIMIT(SESSION, PEERS), config_parse_limit, NULL},
+        {"session_replies", LIMIT(SESSION, REPLIES), config_parse_limit_size, NULL},
+        {"user_bytes", LIMIT(USER, BYTES), config_parse_limit_size, NULL},
+        {"user_ranges", LIMIT(USER, RANGES), config_parse_limit, NULL},
+        {"user_sessions", LIMIT(USER, SESSIONS), config_parse_limit, &one},
+        {"user_peers", LIMIT(USER, PEERS), config_parse_limit, NULL},
+        {"user_replies", LIMIT(USER, REPLIES), config_parse_limit_size, NULL},
+        {"user_requests", LIMIT(USER, REQUESTS), config_parse_limit, &one},
+        {"total_bytes", LIMIT(TOTAL, BYTES), config_parse_limit_size, NULL},
+        {"total_committed", LIMIT(TOTAL, COMMITTED), config_parse_limit_size, NULL},
+        {"total_ranges", LIMIT(TOTAL, RANGES), config_parse_limit, NULL},
+        {"total_sessions", LIMIT(TOTAL, SESSIONS), config_parse_limit, &one},
+        {"total_peers", LIMIT(TOTAL, PEERS), config_parse_limit, NULL},
+        {"total_replies", LIMIT(TOTAL, REPLIES), config_parse_limit_size, NULL},
+        {"total_requests", LIMIT(TOTAL, REQUESTS), config_parse_limit, &one},
+        {"hello_timeout", SECTION_LIMITS, offsetof(struct config, limits.hello_timeout),
+                config_parse_seconds, NULL},
+        {"limit_bytes", POOL_LIMIT(BYTES), config_parse_limit_size, NULL},
+        {"limit_committed", POOL_LIMIT(COMMITTED), config_parse_limit_size, NULL},
+        {"limit_ranges", POOL_LIMIT(RANGES), config_parse_limit, NULL},
+        {"limit_sessions", POOL_LIMIT(SESSIONS), config_parse_limit, &one},
+        {"limit_peers", POOL_LIMIT(PEERS), config_parse_limit, NULL},
         {"socket", DAEMON(socket), config_parse_path, NULL},
         {"socket_mode", DAEMON(socket_mode), config_parse_mode, NULL},
         {"log_level", DAEMON(log_level), config_parse_choice, log_levels},
@@ -131,6 +162,7 @@ static struct config_pool *add_pool(struct config *config, const char *name)
                 return NULL;
         strcpy(pool->name, name);
         pool->options.name = pool->name;
+        pool->limits = limits_none;
         STAILQ_INSERT_TAIL(&config->pools, pool, link);
         return pool;
 }
@@ -171,6 +203,8 @@ static int begin_section(struct reading *reading)
                 return begin_pool(reading, name + 5 + strspn(name + 5, " "));
         if (strcmp(name, "daemon") == 0) {
                 reading->section = SECTION_DAEMON;
+        } else if (strcmp(name, "limits") == 0) {
+                reading->section = SECTION_LIMITS;
         } else if (strcmp(name, "private") == 0) {
                 reading->section = SECTION_PRIVATE;
                 reading->pool = &reading->config->private_pools;
@@ -365,7 +399,10 @@ int config_load(const char *path, struct config *ret, char error[CONFIG_ERROR_MA
                 .log_level = LOG_LEVEL_INFO,
                 .accounting = ACCOUNTING_BEST,
                 .admin_group = CONFIG_NO_GROUP,
-                .private_pools = {.options.name = "", .access.join.everybody = true},
+                .private_pools = {.options.name = "",
+                        .limits = limits_none,
+                        .access.join.everybody = true},
+                .limits = limits_defaults,
         };
         int r;
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "memory/pool.h"
 #include "server/access.h"
+#include "server/limits.h"
 
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -18,8 +19,9 @@ struct config_pool {
         STAILQ_ENTRY(config_pool) link;
         char name[POOL_NAME_MAX + 1];
         struct pool_options options; /* its name is the one above */
-        struct access access;        /* of [private]: `join` is who may make one */
-        uint64_t seen; /* a bit for each key that the file which is being read has said */
+        struct limits_set limits;
+        struct access access; /* of [private]: `join` is who may make one */
+        uint64_t seen;        /* a bit for each key that the file which is being read has said */
 };
 
 STAILQ_HEAD(config_pool_list, config_pool);
@@ -36,6 +38,7 @@ struct config {
         gid_t admin_group;
         struct config_pool_list pools; /* the one named "default" is always there, and first */
         struct config_pool private_pools;
+        struct limits_options limits;
 };
 
 /*

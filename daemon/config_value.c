@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config_value.h"
 
+#include "base/clock.h"
 #include "memory/pool.h"
 #include "server/access.h"
+#include "server/limits.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -160,6 +162,48 @@ int config_parse_size(const char *value, const void *argument, void *target, cha
                         (unsigned long long)*(const uint64_t *)argument);
         *(uint64_t *)target = size;
         return 0;
+}
+
+static int take_limit(
+        const char *value, uint64_t number, const void *smallest, uint64_t *target, char *error)
+{
+        if (smallest && number < *(const uint64_t *)smallest)
+                return fail(error, "'%s' is less than %llu", value,
+                        (unsigned long long)*(const uint64_t *)smallest);
+        *target = number;
+        return 0;
+}
+
+int config_parse_limit(const char *value, const void *argument, void *target, char *error)
+{
+        uint64_t number = LIMIT_NONE;
+        char *end;
+
+        if (strcmp(value, "none") != 0 && (!read_number(value, &number, &end) || *end))
+                return fail(error, "'%s' is neither a number nor none", value);
+        return take_limit(value, number, argument, target, error);
+}
+
+int config_parse_limit_size(const char *value, const void *argument, void *target, char *error)
+{
+        uint64_t size = LIMIT_NONE;
+
+        if (strcmp(value, "none") != 0 && !read_size(value, &size))
+                return fail(error, "'%s' is neither a size such as 512M nor none", value);
+        return take_limit(value, size, argument, target, error);
+}
+
+int config_parse_seconds(const char *value, const void *argument, void *target, char *error)
+{
+        static const uint64_t day = 86400;
+        uint64_t seconds = 0;
+        int r;
+
+        (void)argument;
+        r = config_parse_number(value, &day, &seconds, error);
+        if (r == 0)
+                *(uint64_t *)target = seconds * NSEC_PER_SEC;
+        return r;
 }
 
 int config_parse_capacity(const char *value, const void *argument, void *target, char *error)

@@ -40,6 +40,14 @@ config_parse config_parse_number;
 /* uint64_t: bytes, such as 16384, 512M or 2T. argument: as above. */
 config_parse config_parse_size;
 
+/* uint64_t: as config_parse_number and config_parse_size, or LIMIT_NONE for "none". argument:
+ * uint64_t *, the smallest one, or NULL. */
+config_parse config_parse_limit;
+config_parse config_parse_limit_size;
+
+/* uint64_t: seconds, up to a day, as ns. */
+config_parse config_parse_seconds;
+
 /* uint64_t: bytes of a pool: a multiple of CHUNK_SIZE that a pool can have. */
 config_parse config_parse_capacity;
 

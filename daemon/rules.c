@@ -6,7 +6,8 @@
 
 static struct pools_rule make_rule(const struct config_pool *pool)
 {
-        return (struct pools_rule){.options = &pool->options, .access = &pool->access};
+        return (struct pools_rule){
+                .options = &pool->options, .access = &pool->access, .limits = &pool->limits};
 }
 
 int rules_init(struct rules *rules, const struct config *config)
@@ -30,6 +31,7 @@ int rules_init(struct rules *rules, const struct config *config)
                                 .private_pools = make_rule(&config->private_pools),
                                 .pools = list,
                                 .count = count,
+                                .limits = &config->limits,
                         },
                 .pools = list,
         };

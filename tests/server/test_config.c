@@ -62,6 +62,62 @@ static void finish(void)
         harness_remove_folder(folder);
 }
 
+START_TEST(limits_have_numbers_sizes_and_none)
+{
+        const struct limits_set *user = &config.limits.sets[LIMITS_USER];
+
+        ck_assert_int_eq(read_text("[limits]\n"
+                                   "session_bytes = 3G\n"
+                                   "user_ranges = 77\n"
+                                   "user_requests = none\n"
+                                   "total_committed = 512M\n"
+                                   "hello_timeout = 3\n"
+                                   "[pool default]\n"
+                                   "limit_sessions = 5\n"
+                                   "[private]\n"
+                                   "limit_bytes = 1T\n"),
+                0);
+        ck_assert_uint_eq(
+                config.limits.sets[LIMITS_SESSION].maximum[LIMIT_BYTES], UINT64_C(3) << 30);
+        ck_assert_uint_eq(user->maximum[LIMIT_RANGES], 77);
+        ck_assert_uint_eq(user->maximum[LIMIT_REQUESTS], LIMIT_NONE);
+        ck_assert_uint_eq(user->maximum[LIMIT_REPLIES],
+                limits_defaults.sets[LIMITS_USER].maximum[LIMIT_REPLIES]);
+        ck_assert_uint_eq(config.limits.sets[LIMITS_TOTAL].maximum[LIMIT_COMMITTED], 512u << 20);
+        ck_assert_uint_eq(config.limits.hello_timeout, UINT64_C(3000000000));
+        ck_assert_uint_eq(pool("default")->limits.maximum[LIMIT_SESSIONS], 5);
+        ck_assert_uint_eq(pool("default")->limits.maximum[LIMIT_BYTES], LIMIT_NONE);
+        ck_assert_uint_eq(config.private_pools.limits.maximum[LIMIT_BYTES], UINT64_C(1) << 40);
+        finish();
+}
+END_TEST
+
+START_TEST(limits_that_make_no_sense_are_errors)
+{
+        static const struct {
+                const char *text, *error;
+        } cases[] = {
+                {"[limits]\nuser_bytes = many\n",
+                        "user_bytes: 'many' is neither a size such as 512M nor none"},
+                {"[limits]\nuser_ranges = 1M\n", "user_ranges: '1M' is neither a number nor none"},
+                {"[limits]\nuser_requests = 0\n", "user_requests: '0' is less than 1"},
+                {"[limits]\nhello_timeout = none\n", "hello_timeout: 'none' is no number"},
+                {"[limits]\nhello_timeout = 86401\n", "hello_timeout: '86401' is more than 86400"},
+                {"[limits]\nuser_sessions = -1\n",
+                        "user_sessions: '-1' is neither a number nor none"},
+                {"[limits]\nlimit_bytes = 1\n", "unknown key 'limit_bytes' in [limits]"},
+                {"[pool default]\nuser_bytes = 1\n", "unknown key 'user_bytes' in [pool default]"},
+                {"[limits]\nuser_peers = 1\nuser_peers = 2\n", "key 'user_peers' is given twice"},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                ck_assert_int_eq(read_text(cases[i].text), -EINVAL);
+                ck_assert_ptr_nonnull(strstr(error, cases[i].error));
+                harness_remove_folder(folder);
+        }
+}
+END_TEST
+
 START_TEST(empty_file_leaves_the_defaults)
 {
         ck_assert_int_eq(read_text(""), 0);
@@ -70,6 +126,7 @@ START_TEST(empty_file_leaves_the_defaults)
         ck_assert_int_eq(config.log_level, LOG_LEVEL_INFO);
         ck_assert_int_eq(config.accounting, ACCOUNTING_BEST);
         ck_assert_uint_eq(config.admin_group, CONFIG_NO_GROUP);
+        ck_assert_mem_eq(&config.limits, &limits_defaults, sizeof(limits_defaults));
         ck_assert_ptr_eq(STAILQ_FIRST(&config.pools), pool("default"));
         ck_assert_ptr_null(STAILQ_NEXT(pool("default"), link));
         ck_assert_str_eq(pool("default")->options.name, "default");
@@ -331,6 +388,8 @@ int main(void)
         TCase *tests = harness_case(suite, "config", 10);
 
         tcase_add_test(tests, empty_file_leaves_the_defaults);
+        tcase_add_test(tests, limits_have_numbers_sizes_and_none);
+        tcase_add_test(tests, limits_that_make_no_sense_are_errors);
         tcase_add_test(tests, every_key_is_understood);
         tcase_add_loop_test(
                 tests, sizes_are_understood, 0, (int)(sizeof(size_rows) / sizeof(size_rows[0])));
