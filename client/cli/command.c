@@ -9,6 +9,7 @@ static const struct command commands[] = {
                 .run = status_run},
         {"usage", "where a pool's memory has gone, by kind", true, WORD_POOL_IF_ANY, usage_run},
         {"pools", "the pools that you may know of", .run = pools_run},
+        {"limits", "what may be used at most, and what is used", .run = limits_run},
         {"sessions", "who is connected, and what they hold", .run = sessions_run},
         {"dump", "every range of a pool", .word = WORD_POOL_IF_ANY, .run = dump_run},
         {"destroy", "end a pool, and the sessions that are in it", .word = WORD_POOL,

@@ -33,6 +33,7 @@ void command_print_help(FILE *where);
 int ping_run(filemem_session *session, const struct options *options);
 int status_run(filemem_session *session, const struct options *options);
 int usage_run(filemem_session *session, const struct options *options);
+int limits_run(filemem_session *session, const struct options *options);
 int sessions_run(filemem_session *session, const struct options *options);
 int dump_run(filemem_session *session, const struct options *options);
 int pools_run(filemem_session *session, const struct options *options);

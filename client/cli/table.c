@@ -106,6 +106,10 @@ static const char *format_cell(const struct column *column, const struct cell *c
                 return NULL;
         if (column->type == COLUMN_TEXT)
                 return cell->text;
+        if (cell->plain) {
+                snprintf(text, HUMAN_MAX, "%" PRIu64, cell->number);
+                return text;
+        }
         return format_number(column, cell->number, options, text);
 }
 

@@ -30,6 +30,7 @@ struct cell {
         bool present;
         uint64_t number;
         const char *text;
+        bool plain; /* a count in a column of bytes */
 };
 
 #define CELL_NUMBER(value) ((struct cell){.present = true, .number = (value)})

@@ -404,6 +404,28 @@ struct filemem_status {
 
 FILEMEM_API int filemem_status(filemem_session *session, struct filemem_status *ret);
 
+/* How much of something there may be, and is. */
+#define FILEMEM_UNLIMITED UINT64_MAX
+
+struct filemem_limit_use {
+        bool counted; /* or there is no such limit for these; what follows is 0 then */
+        uint64_t used;
+        uint64_t maximum; /* FILEMEM_UNLIMITED: no limit */
+};
+
+/* What each limit means says filememd.conf(5). Bytes, or a count. */
+struct filemem_limit {
+        char name[16]; /* bytes, committed, ranges, sessions, peers, replies, requests */
+        struct filemem_limit_use session; /* this one */
+        struct filemem_limit_use user;    /* all of its user */
+        struct filemem_limit_use pool;    /* all in its pool */
+        struct filemem_limit_use total;   /* all */
+};
+
+/* Fills at most `count` of them. Returns how many there are; a later daemon may have more. */
+FILEMEM_API int filemem_limits(
+        filemem_session *session, struct filemem_limit *limits, size_t count);
+
 struct filemem_session_info {
         uint64_t session;
         int32_t pid;
