@@ -62,8 +62,17 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         (void)fd;
         (void)what;
         for (int i = 0; i < LISTENER_TURN; i++) {
-                int r, connection = accept_one(listener);
+                int r, connection;
 
+                /* The connection that was refused last may not have been closed at once. Whoever is
+                 * accepted before there is a reserve again would take its place. */
+                if (listener->reserve < 0)
+                        listener->reserve = open_reserve();
+                if (listener->reserve < 0) {
+                        pause_listening(listener, errno);
+                        return;
+                }
+                connection = accept_one(listener);
                 if (connection >= 0) {
                         listener->accept(listener->context, connection);
                         continue;
@@ -73,7 +82,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
                         return;
                 if (r == -EINTR || r == -ECONNABORTED)
                         continue;
-                if ((r == -EMFILE || r == -ENFILE) && listener->reserve >= 0)
+                if (r == -EMFILE || r == -ENFILE)
                         r = refuse_one(listener);
                 if (r == -EAGAIN || r == -ECONNABORTED)
                         r = 0; /* it went away in between */
