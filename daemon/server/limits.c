@@ -93,13 +93,14 @@ static uint64_t lesser(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-/* No more sessions than there are descriptors for, and some of them for other users. */
+/* Unless it is said: as many sessions as there are descriptors for, and some of them for others. */
 static void choose_sessions(struct limits *limits)
 {
         uint64_t *user = &limits->options.sets[LIMITS_USER].maximum[LIMIT_SESSIONS];
         uint64_t *total = &limits->options.sets[LIMITS_TOTAL].maximum[LIMIT_SESSIONS];
 
-        *total = *total == LIMITS_CHOOSE ? limits->sessions : lesser(*total, limits->sessions);
+        if (*total == LIMITS_CHOOSE)
+                *total = limits->sessions;
         if (*user == LIMITS_CHOOSE)
                 *user = lesser(*total > FEW_SESSIONS ? *total / 2 : *total, USER_SESSIONS_MAX);
 }

@@ -229,7 +229,8 @@ START_TEST(sessions_are_bounded_by_descriptors_and_shared_out)
         ck_assert_uint_eq(limits.total->set->maximum[LIMIT_SESSIONS], 1000);
         ck_assert_uint_eq(user->set->maximum[LIMIT_SESSIONS], 500);
         set_maximum(LIMITS_TOTAL, LIMIT_SESSIONS, 5000);
-        ck_assert_uint_eq(limits.total->set->maximum[LIMIT_SESSIONS], 1000);
+        ck_assert_uint_eq(limits.total->set->maximum[LIMIT_SESSIONS], 5000);
+        ck_assert_uint_eq(user->set->maximum[LIMIT_SESSIONS], 2500);
         set_maximum(LIMITS_TOTAL, LIMIT_SESSIONS, 100);
         ck_assert_uint_eq(limits.total->set->maximum[LIMIT_SESSIONS], 100);
         ck_assert_uint_eq(user->set->maximum[LIMIT_SESSIONS], 100); /* few: whoever comes */
