@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proto/wire.h"
+#include "server/turns.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,6 +77,7 @@ struct limits_account {
         uint64_t used[LIMIT_COUNT];
         uint64_t references;
         struct limits_waiters waiters;   /* for LIMIT_REQUESTS */
+        struct turns_share share;        /* of a user */
         LIST_ENTRY(limits_account) link; /* of a user: in its bucket */
         uid_t uid;
 };

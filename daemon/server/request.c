@@ -442,17 +442,25 @@ void request_receive(struct inbox_item *item)
 {
         struct request *request = (void *)((char *)item - offsetof(struct request, item));
         struct session *session = request->session;
+        uint64_t now = 0;
         int r = 0;
 
         /* Of a session that ended, the rest of the request matters to nobody. */
+        if (!session->ended && !session_begin_turn(session, &now)) {
+                inbox_post(&session->server->inbox, item);
+                return;
+        }
         if (!session->ended) {
                 if (!request->yielded)
                         finish_operation(request);
                 request->asked = served_release(request->asked);
                 request->yielded = false;
-                if (!work(&request))
+                if (!work(&request)) {
+                        session_end_turn(session, now);
                         return;
+                }
                 r = answer(request);
+                session_end_turn(session, now);
         }
         forget(request);
         parked_free((void *)((char *)request - offsetof(struct parked, request)));

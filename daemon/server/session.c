@@ -142,12 +142,31 @@ static int take_turn(struct session *session)
         return 0;
 }
 
+bool session_begin_turn(struct session *session, uint64_t *ret_now)
+{
+        if (!turns_take(&session->server->turns, &session->charge.accounts[LIMITS_USER]->share,
+                    &session->mark))
+                return false;
+        *ret_now = clock_now();
+        return true;
+}
+
+void session_end_turn(struct session *session, uint64_t began_at)
+{
+        turns_spend(&session->charge.accounts[LIMITS_USER]->share, clock_now() - began_at);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
         struct session *session = context;
-        int r = take_turn(session);
+        uint64_t now;
+        int r;
 
         (void)fd;
+        if (!session_begin_turn(session, &now))
+                return; /* it stays readable */
+        r = take_turn(session);
+        session_end_turn(session, now);
         if (!r && what & EV_TIMEOUT && !session->greeted && !session->waiter.account)
                 r = OUTCOME_HELLO_LATE;
         if (r)
@@ -238,7 +257,7 @@ static int watch(struct session *session)
         return 0;
 }
 
-/* Root and the user of the daemon get in when others have taken all that there is. */
+/* Root and the user of the daemon may have so many more, to look what is wrong. */
 #define OWNER_SESSIONS 8
 
 static bool is_owner(const struct session *session)
@@ -248,10 +267,17 @@ static bool is_owner(const struct session *session)
 
 static bool may_exceed(const struct session *session)
 {
-        const struct limits *limits = &session->server->limits;
+        static const enum limits_scope scopes[] = {LIMITS_USER, LIMITS_TOTAL};
 
-        return is_owner(session) &&
-               limits->total->used[LIMIT_SESSIONS] < limits->sessions + OWNER_SESSIONS;
+        for (int i = 0; i < 2; i++) {
+                const struct limits_account *account = session->charge.accounts[scopes[i]];
+                uint64_t maximum = account->set->maximum[LIMIT_SESSIONS];
+
+                if (maximum != LIMIT_NONE &&
+                        account->used[LIMIT_SESSIONS] >= maximum + OWNER_SESSIONS)
+                        return false;
+        }
+        return is_owner(session);
 }
 
 /* The last descriptors are kept for other things, and for owners. */

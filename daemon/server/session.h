@@ -59,6 +59,7 @@ struct session {
         struct charge charge; /* all that it costs */
         struct charge peer;   /* of a peer: that it is one, to who opened it */
         struct limits_waiter waiter;
+        struct turns_mark mark;
         struct inbox_item departed;
         int farewell; /* outcome for its Goodbye when it ends, though it is not to blame; or 0 */
         bool ended;   /* waits for the parked request only */
@@ -92,6 +93,10 @@ int session_hand_over(struct session *session, const Filemem__ToClient *message,
 
 /* The parked request is through: goes on reading, or frees a session that ended meanwhile. */
 void session_unpark(struct session *session, int result);
+
+/* Whether it is the session's turn, which begins now; and its end. Times are clock_now(). */
+bool session_begin_turn(struct session *session, uint64_t *ret_now);
+void session_end_turn(struct session *session, uint64_t began_at);
 
 /* Sets how much the next operations may have the session hold; and counts what came of them. */
 void session_set_room(struct session *session);

@@ -49,6 +49,7 @@ struct server {
         struct event_base *base;
         struct memory *memory;
         struct limits limits;
+        struct turns turns;
         struct pools pools;
         struct listener listener;
         struct closer *closer;
