@@ -286,6 +286,12 @@ void raw_reload(struct raw_operation *operation)
         operation->operation.reload = &operation->body.reload;
 }
 
+void raw_limits(struct raw_operation *operation)
+{
+        BEGIN(LIMITS, limits, limits);
+        operation->operation.limits = &operation->body.limits;
+}
+
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 static ssize_t receive_packet(struct raw *raw, uint8_t *buffer, struct fdset *fds)

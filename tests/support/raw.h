@@ -71,6 +71,7 @@ struct raw_operation {
                 Filemem__DestroyPool destroy_pool;
                 Filemem__KickSession kick_session;
                 Filemem__Reload reload;
+                Filemem__Limits limits;
         } body;
 };
 
@@ -90,6 +91,7 @@ void raw_pools(struct raw_operation *operation, uint64_t after, uint32_t limit);
 void raw_destroy_pool(struct raw_operation *operation, const char *pool);
 void raw_kick_session(struct raw_operation *operation, uint64_t session);
 void raw_reload(struct raw_operation *operation);
+void raw_limits(struct raw_operation *operation);
 
 /* A request of up to 300 operations. Returns its id; the second returns 0 or a negative errno. */
 uint64_t raw_request(struct raw *raw, struct raw_operation *operations, size_t count);
