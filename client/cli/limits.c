@@ -2,6 +2,7 @@
 #include "command.h"
 #include "table.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const struct column columns[] = {
@@ -50,10 +51,14 @@ static int add(struct table *table, const struct filemem_limit *limit)
 int limits_run(filemem_session *session, const struct options *options)
 {
         struct filemem_limit limits[LIMITS_MAX];
-        int count = filemem_limits(session, limits, LIMITS_MAX);
+        int count = filemem_limits_of(
+                session, options->pool ? options->pool : DEFAULT_POOL, limits, LIMITS_MAX);
         struct table *table;
         int r;
 
+        /* Who asked for no pool gets what there is. */
+        if (!options->pool && (count == -EPERM || count == -ENOENT))
+                count = filemem_limits(session, limits, LIMITS_MAX);
         if (count < 0)
                 return count;
         r = table_new("limits", columns, COLUMNS, options, &table);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "arguments.h"
 #include "call.h"
 #include "text.h"
 
@@ -23,7 +24,8 @@ static void copy_limit(const Filemem__LimitReport *report, struct filemem_limit 
         copy_use(report->total, &ret->total);
 }
 
-int filemem_limits(filemem_session *session, struct filemem_limit *limits, size_t count)
+int filemem_limits_of(
+        filemem_session *session, const char *pool, struct filemem_limit *limits, size_t count)
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__Limits question = FILEMEM__LIMITS__INIT;
@@ -34,6 +36,9 @@ int filemem_limits(filemem_session *session, struct filemem_limit *limits, size_
 
         if (!session || (!limits && count))
                 return -EINVAL;
+        r = arguments_check_pool(session, pool, &question.pool);
+        if (r < 0)
+                return r;
         operation.body_case = FILEMEM__OPERATION__BODY_LIMITS;
         operation.limits = &question;
         r = call_begin(session, &operation, FILEMEM__RESULT__BODY_LIMITS, &exchange, &result);
@@ -45,4 +50,9 @@ int filemem_limits(filemem_session *session, struct filemem_limit *limits, size_
         r = (int)report->n_limits;
         call_end(session, exchange);
         return r;
+}
+
+int filemem_limits(filemem_session *session, struct filemem_limit *limits, size_t count)
+{
+        return filemem_limits_of(session, NULL, limits, count);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "server/committed.h"
 #include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/state.h"
@@ -42,27 +43,6 @@ static bool is_mode(Filemem__Mode mode)
         return mode == FILEMEM__MODE__MODE_LAZY || mode == FILEMEM__MODE__MODE_COMMIT;
 }
 
-/*
- * What the kernel stores for the pool is not ours to refuse: clients write without asking. But
- * whoever has too much already gets nothing more to write to. The kernel is asked only where there
- * is such a limit.
- */
-static int check_committed(const struct session *session)
-{
-        struct limits_account *pool = session->served->account;
-        struct limits_account *total = session->server->limits.total;
-        uint64_t bytes;
-
-        if (pool->set->maximum[LIMIT_COMMITTED] == LIMIT_NONE &&
-                total->set->maximum[LIMIT_COMMITTED] == LIMIT_NONE)
-                return 0;
-        if (pool_stored(session->served->pool, &bytes) == 0)
-                limits_note_committed(pool, bytes);
-        return limits_room(pool, LIMIT_COMMITTED) && limits_room(total, LIMIT_COMMITTED)
-                       ? 0
-                       : OUTCOME_LIMIT_COMMITTED;
-}
-
 int handle_allocate(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
 {
@@ -76,7 +56,7 @@ int handle_allocate(
                 return -ENOMEM;
         if (!is_mode(allocate->mode))
                 return OUTCOME_MODE_UNKNOWN;
-        r = check_committed(request->session);
+        r = committed_check(request->session);
         if (r)
                 return r;
         r = pool_allocate(request->session->holder, allocate->length, (unsigned)allocate->kind,
@@ -98,7 +78,7 @@ bool allocate_takes_long(const struct request *request, const Filemem__Operation
 void begin_allocate(struct request *request, const Filemem__Operation *operation)
 {
         const Filemem__Allocate *allocate = operation->allocate;
-        int r = check_committed(request->session);
+        int r = committed_check(request->session);
 
         request->job.done = request_job_done;
         if (r)

@@ -2,11 +2,14 @@
 #include "server/limit_reports.h"
 
 #include "base/error.h"
+#include "server/committed.h"
+#include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/session.h"
 #include "server/state.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* More than all of it takes: seven names, and of each four times two numbers. */
 #define LIMITS_REPORT_MAX 1024
@@ -33,7 +36,7 @@ static Filemem__Limit *describe_limit(
 }
 
 static Filemem__LimitReport *describe(
-        struct arena *arena, const struct charge *charge, enum limit limit)
+        struct arena *arena, struct limits_account *const *accounts, enum limit limit)
 {
         Filemem__LimitReport *report = arena_alloc(arena, sizeof(*report));
         Filemem__Limit **fields[LIMITS_SCOPES];
@@ -47,22 +50,30 @@ static Filemem__LimitReport *describe(
         fields[LIMITS_POOL] = &report->pool;
         fields[LIMITS_TOTAL] = &report->total;
         for (int scope = 0; scope < LIMITS_SCOPES; scope++) {
-                if (!charge->accounts[scope] || !is_counted((enum limits_scope)scope, limit))
+                if (!accounts[scope] || !is_counted((enum limits_scope)scope, limit))
                         continue;
-                *fields[scope] = describe_limit(arena, charge->accounts[scope], limit);
+                *fields[scope] = describe_limit(arena, accounts[scope], limit);
                 if (!*fields[scope])
                         return NULL;
         }
         return report;
 }
 
-/* Of the pool that the session is in: right now; of the others when it was last looked at. */
-static void note_committed(const struct session *session)
+/* The accounts that were asked for: those of the session, but for the pool. */
+static int choose_accounts(const struct request *request, const Filemem__Limits *query,
+        struct limits_account *accounts[LIMITS_SCOPES])
 {
-        uint64_t bytes;
+        const struct session *session = request->session;
+        struct served *served = session->served;
+        int r = query->pool[0] ? pool_asked(request, query->pool, &served) : 0;
 
-        if (session->served && pool_stored(session->served->pool, &bytes) == 0)
-                limits_note_committed(session->served->account, bytes);
+        if (r)
+                return r;
+        memcpy(accounts, session->charge.accounts, sizeof(session->charge.accounts));
+        accounts[LIMITS_POOL] = served ? served->account : NULL;
+        if (served)
+                committed_note(served);
+        return 0;
 }
 
 int report_limits(
@@ -70,21 +81,24 @@ int report_limits(
 {
         struct session *session = request->session;
         Filemem__LimitsReport *report = arena_alloc(request->arena, sizeof(*report));
+        struct limits_account *accounts[LIMITS_SCOPES];
+        int r;
 
-        (void)operation;
         if (request_room(request) < LIMITS_REPORT_MAX)
                 return OUTCOME_PAGE_NO_ROOM;
         if (!report)
                 return -ENOMEM;
         session_settle(session);
-        note_committed(session);
+        r = choose_accounts(request, operation->limits, accounts);
+        if (r)
+                return r;
         filemem__limits_report__init(report);
         report->limits = arena_alloc(request->arena, sizeof(Filemem__LimitReport *) * LIMIT_COUNT);
         if (!report->limits)
                 return -ENOMEM;
         for (; report->n_limits < LIMIT_COUNT; report->n_limits++) {
                 Filemem__LimitReport *limit =
-                        describe(request->arena, &session->charge, (enum limit)report->n_limits);
+                        describe(request->arena, accounts, (enum limit)report->n_limits);
 
                 if (!limit)
                         return -ENOMEM;

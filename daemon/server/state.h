@@ -50,6 +50,7 @@ struct server {
         struct memory *memory;
         struct limits limits;
         struct turns turns;
+        uint64_t committed_at; /* clock_now() when all pools were asked for; 0: not yet */
         struct pools pools;
         struct listener listener;
         struct closer *closer;

@@ -418,13 +418,15 @@ struct filemem_limit {
         char name[16]; /* bytes, committed, ranges, sessions, peers, replies, requests */
         struct filemem_limit_use session; /* this one */
         struct filemem_limit_use user;    /* all of its user */
-        struct filemem_limit_use pool;    /* all in its pool */
+        struct filemem_limit_use pool;    /* all in its pool, or in the one asked for */
         struct filemem_limit_use total;   /* all */
 };
 
 /* Fills at most `count` of them. Returns how many there are; a later daemon may have more. */
 FILEMEM_API int filemem_limits(
         filemem_session *session, struct filemem_limit *limits, size_t count);
+FILEMEM_API int filemem_limits_of(
+        filemem_session *session, const char *pool, struct filemem_limit *limits, size_t count);
 
 struct filemem_session_info {
         uint64_t session;
