@@ -302,6 +302,43 @@ START_TEST(sessions_say_who_holds_what)
 }
 END_TEST
 
+START_TEST(limits_say_what_is_used_and_of_how_much)
+{
+        filemem_session *session = open_session();
+        struct filemem_limit limits[16];
+        json_t *list, *row;
+        int count;
+
+        fill(session, 2 << 20, FILEMEM_TMPFS);
+        ctl("limits");
+        ck_assert_uint_eq(count_lines(output), 8);
+        ctl("limits", "--json");
+        list = parse("limits", 7);
+        row = json_array_get(list, 0);
+        ck_assert_uint_eq(json_object_size(row), 9);
+        ck_assert_str_eq(text(row, "limit"), "bytes");
+        ck_assert_uint_eq(number(row, "session"), 0);
+        ck_assert(json_is_null(json_object_get(row, "user_maximum")));
+        ck_assert_uint_eq(number(row, "pool"), 2 << 20);
+        row = json_array_get(list, 1);
+        ck_assert_uint_eq(number(row, "pool"), 2 << 20); /* committed, right now */
+        ck_assert(json_is_null(json_object_get(row, "user")));
+        row = json_array_get(list, 2);
+        ck_assert_uint_eq(number(row, "pool"), 1);
+        ck_assert_uint_eq(number(row, "user_maximum"), 1 << 20);
+        json_decref(list);
+        count = filemem_limits(session, limits, 16);
+        ck_assert_int_eq(count, 7);
+        ck_assert_str_eq(limits[0].name, "bytes");
+        ck_assert_uint_eq(limits[0].session.used, 2 << 20);
+        ck_assert_uint_eq(limits[0].session.maximum, FILEMEM_UNLIMITED);
+        ck_assert(!limits[1].session.counted);
+        ck_assert_int_eq(filemem_limits(session, NULL, 0), 7);
+        ck_assert_int_eq(filemem_limits(session, NULL, 1), -EINVAL);
+        filemem_close(session);
+}
+END_TEST
+
 START_TEST(dump_shows_every_range)
 {
         filemem_session *session = open_session();
@@ -535,6 +572,7 @@ int main(void)
         tcase_add_test(commands, usage_is_by_kind_and_adds_up);
         tcase_add_test(commands, known_usage_asks_the_kernel_nothing);
         tcase_add_test(commands, sessions_say_who_holds_what);
+        tcase_add_test(commands, limits_say_what_is_used_and_of_how_much);
         tcase_add_test(commands, dump_shows_every_range);
         tcase_add_test(commands, a_wrong_command_line_is_2);
         tcase_add_test(commands, no_daemon_is_3);

@@ -199,6 +199,69 @@ START_TEST(pool_that_stores_too_much_gives_nothing_more)
 }
 END_TEST
 
+START_TEST(committed_bytes_of_all_pools_have_a_limit_too)
+{
+        struct raw_operation operation;
+        struct raw first, second;
+        struct daemon daemon;
+        char *memory;
+
+        daemon_start(&daemon, "[limits]\ntotal_committed = 2M\n[pool other]\njoin = *\n");
+        raw_open(&first, daemon.socket, "");
+        raw_connect(&second, daemon.socket);
+        raw_send_hello(&second, WIRE_MAJOR, "other", "");
+        ck_assert_int_eq(raw_receive(&second)->body_case, FILEMEM__TO_CLIENT__BODY_WELCOME);
+        ck_assert_uint_eq(raw_get(&first, 4 * MIB, 1), 0);
+        memory = mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, first.memfd, 0);
+        ck_assert_ptr_ne(memory, MAP_FAILED);
+        memset(memory, 1, 2 * MIB);
+        usleep(110000); /* what is known of other pools may be so old */
+        raw_allocate(&operation, PAGE, 1);
+        check_refusal(
+                raw_call(&second, &operation), "limit of committed bytes in total (2 MiB) reached");
+        munmap(memory, 2 * MIB);
+        raw_close(&first);
+        for (int i = 0; i < 2000 && raw_call(&second, &operation)->status; i++)
+                usleep(5000);
+        raw_do(&second, &operation);
+        raw_close(&second);
+        daemon_stop(&daemon);
+}
+END_TEST
+
+/* The account of who opened them outlives him. */
+START_TEST(peers_count_for_who_opened_them)
+{
+        struct raw_operation operation;
+        struct raw opener, other;
+        struct daemon daemon;
+        int peers[2];
+
+        daemon_start(&daemon, "[limits]\nsession_peers = 2\nuser_peers = 3\n");
+        raw_open(&opener, daemon.socket, "");
+        raw_open(&other, daemon.socket, "");
+        raw_open_peer(&operation, false, "");
+        for (int i = 0; i < 2; i++) {
+                raw_do(&opener, &operation);
+                peers[i] = opener.peer;
+                opener.peer = -1;
+        }
+        check_refusal(raw_call(&opener, &operation), "limit of peers per session (2) reached");
+        ck_assert_uint_eq(ask(&opener, "peers")->session->used, 2);
+        ck_assert_uint_eq(ask(&opener, "sessions")->user->used, 4);
+        raw_do(&other, &operation);
+        check_refusal(raw_call(&other, &operation), "limit of peers per user (3) reached");
+        raw_close(&opener);
+        await_total(&other, "sessions", 4); /* its peers stay */
+        ck_assert_uint_eq(ask(&other, "peers")->user->used, 3);
+        for (int i = 0; i < 2; i++)
+                close(peers[i]);
+        await_total(&other, "peers", 1);
+        raw_close(&other);
+        daemon_stop(&daemon);
+}
+END_TEST
+
 /* Asks for more than the socket takes, and reads nothing. */
 static void be_deaf(struct raw *raw)
 {
@@ -315,6 +378,8 @@ int main(void)
         tcase_add_test(tests, pool_has_a_limit_of_sessions_of_its_own);
         tcase_add_test(tests, silence_after_connect_ends_in_time_and_a_hello_in_time_does_not);
         tcase_add_test(tests, pool_that_stores_too_much_gives_nothing_more);
+        tcase_add_test(tests, committed_bytes_of_all_pools_have_a_limit_too);
+        tcase_add_test(tests, peers_count_for_who_opened_them);
         tcase_add_test(tests, who_does_not_read_its_replies_loses_its_session_alone);
         tcase_add_test(tests, requests_beyond_the_limit_wait_and_are_answered);
         tcase_add_test(tests, a_large_release_is_done_in_parts_between_which_others_are_served);
