@@ -40,6 +40,8 @@ int filemem_open_peer(
         if (r < 0)
                 return r;
         query.read_only = known.read_only;
+        query.max_bytes = known.max_bytes;
+        query.max_ranges = known.max_ranges;
         query.label = (char *)(uintptr_t)(known.label ? known.label : "");
         operation.body_case = FILEMEM__OPERATION__BODY_OPEN_PEER;
         operation.open_peer = &query;

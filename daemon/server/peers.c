@@ -28,11 +28,31 @@ static int check_peer(const struct request *request, const Filemem__OpenPeer *qu
         return 0;
 }
 
+static void lower(uint64_t *maximum, uint64_t asked)
+{
+        if (asked && asked < *maximum)
+                *maximum = asked;
+}
+
+/* Limits of its own, if that is asked for. Peers of it would be a way around them. */
+static const struct limits_set *choose_limits(
+        const struct request *request, const Filemem__OpenPeer *query, struct limits_set *limits)
+{
+        if (!query->max_bytes && !query->max_ranges)
+                return NULL;
+        *limits = request->session->server->limits.options.sets[LIMITS_SESSION];
+        lower(&limits->maximum[LIMIT_BYTES], query->max_bytes);
+        lower(&limits->maximum[LIMIT_RANGES], query->max_ranges);
+        limits->maximum[LIMIT_PEERS] = 0;
+        return limits;
+}
+
 int handle_open_peer(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result)
 {
         const Filemem__OpenPeer *query = operation->open_peer;
         Filemem__PeerOpened *opened = arena_alloc(request->arena, sizeof(*opened));
+        struct limits_set limits;
         int r = check_peer(request, query);
 
         if (r)
@@ -40,8 +60,8 @@ int handle_open_peer(
         if (!opened)
                 return -ENOMEM;
         filemem__peer_opened__init(opened);
-        r = session_open_peer(
-                request->session, query->read_only, query->label, &opened->session, &request->fd);
+        r = session_open_peer(request->session, query->read_only, query->label,
+                choose_limits(request, query, &limits), &opened->session, &request->fd);
         if (r)
                 return r;
         result->body_case = FILEMEM__RESULT__BODY_PEER_OPENED;

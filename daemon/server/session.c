@@ -289,12 +289,13 @@ static bool has_descriptors(const struct session *session)
                                             server_has_descriptor(server, session->process));
 }
 
-/* Charges a session to its user. Returns 0, OUTCOME_LIMIT_SESSIONS or OUTCOME_DAEMON_FULL. */
-static int charge_session(struct session *session)
+/* Charges a session to its user. set: its own limits, or NULL. Returns 0, OUTCOME_LIMIT_SESSIONS or
+ * OUTCOME_DAEMON_FULL. */
+static int charge_session(struct session *session, const struct limits_set *set)
 {
         struct limits *limits = &session->server->limits;
         struct limits_account *user = limits_account_of_user(limits, session->uid);
-        struct limits_account *own = limits_account_new(limits, LIMITS_SESSION, NULL);
+        struct limits_account *own = limits_account_new(limits, LIMITS_SESSION, set);
         int r = OUTCOME_DAEMON_FULL;
 
         if (user && own && has_descriptors(session)) {
@@ -353,7 +354,7 @@ void session_new(struct server *server, int fd)
         }
         r = identify_peer(session);
         if (!r)
-                r = charge_session(session);
+                r = charge_session(session, NULL);
         if (!r)
                 r = watch(session);
         if (r) {
@@ -449,7 +450,8 @@ static int make_sockets(int sockets[2])
 
 /* Charges a peer as a session of its own, and as a peer to who opens it. Returns 0, OUTCOME_LIMIT_*
  * or OUTCOME_DAEMON_FULL. */
-static int charge_peer(const struct session *session, struct session *peer)
+static int charge_peer(
+        const struct session *session, struct session *peer, const struct limits_set *set)
 {
         struct limits_account *const *accounts = session->charge.accounts;
         int r;
@@ -457,12 +459,13 @@ static int charge_peer(const struct session *session, struct session *peer)
         charge_begin(&peer->peer, accounts[LIMITS_SESSION], accounts[LIMITS_USER],
                 accounts[LIMITS_POOL], accounts[LIMITS_TOTAL]);
         r = charge_take(&peer->peer, LIMIT_PEERS, 1);
-        return r ? r : charge_session(peer);
+        return r ? r : charge_session(peer, set);
 }
 
 /* Takes over the daemon's end, also when it fails. Returns 0, OUTCOME_LIMIT_* or
  * OUTCOME_DAEMON_FULL. */
-static int make_peer(const struct session *session, int fd, struct session **ret)
+static int make_peer(
+        const struct session *session, int fd, const struct limits_set *set, struct session **ret)
 {
         struct session *peer = make_session(session->server, fd);
         int r;
@@ -474,7 +477,7 @@ static int make_peer(const struct session *session, int fd, struct session **ret
         peer->uid = session->uid;
         peer->gid = session->gid;
         peer->parent = session->id;
-        r = charge_peer(session, peer);
+        r = charge_peer(session, peer, set);
         if (!r)
                 r = enter(peer, served_use(session->served));
         if (!r)
@@ -488,8 +491,8 @@ static int make_peer(const struct session *session, int fd, struct session **ret
         return 0;
 }
 
-int session_open_peer(
-        struct session *session, bool read_only, const char *label, uint64_t *ret_id, int *ret_fd)
+int session_open_peer(struct session *session, bool read_only, const char *label,
+        const struct limits_set *limits, uint64_t *ret_id, int *ret_fd)
 {
         struct session *peer;
         int sockets[2];
@@ -497,7 +500,7 @@ int session_open_peer(
 
         if (r)
                 return r;
-        r = make_peer(session, sockets[0], &peer);
+        r = make_peer(session, sockets[0], limits, &peer);
         if (r) {
                 fd_close(sockets[1]);
                 return r;

@@ -79,11 +79,12 @@ void session_new(struct server *server, int fd);
 int session_open(struct session *session, struct served *served, bool read_only, const char *label);
 
 /*
- * Makes a peer of a session that is in a pool. label: a valid one. Returns 0 and the other end of
- * its socket, blocking, or OUTCOME_DAEMON_FULL.
+ * Makes a peer of a session that is in a pool. label: a valid one. limits: its own, instead of
+ * those of all sessions; or NULL. Returns 0 and the other end of its socket, blocking, or
+ * OUTCOME_DAEMON_FULL.
  */
-int session_open_peer(
-        struct session *session, bool read_only, const char *label, uint64_t *ret_id, int *ret_fd);
+int session_open_peer(struct session *session, bool read_only, const char *label,
+        const struct limits_set *limits, uint64_t *ret_id, int *ret_fd);
 
 /* Sends a message. Returns 0 or a negative errno, after which the session has to be ended. */
 int session_send(struct session *session, const Filemem__ToClient *message, int fd);

@@ -262,6 +262,37 @@ START_TEST(peers_count_for_who_opened_them)
 }
 END_TEST
 
+START_TEST(peers_can_have_smaller_limits_and_no_way_around_them)
+{
+        struct raw_operation operation;
+        static struct raw opener, peer; /* the peer is made by hand from an opened one */
+        struct daemon daemon;
+
+        daemon_start(&daemon, "[limits]\nsession_ranges = 100\n");
+        raw_open(&opener, daemon.socket, "");
+        raw_open(&peer, daemon.socket, "");
+        raw_open_peer(&operation, false, "");
+        operation.body.open_peer.max_bytes = 64 * MIB;
+        operation.body.open_peer.max_ranges = 1000;
+        raw_do(&opener, &operation);
+        close(peer.fd);
+        close(peer.memfd);
+        peer.fd = opener.peer;
+        peer.memfd = opener.peer = -1;
+        raw_hello(&peer, "small");
+        raw_allocate(&operation, 65 * MIB, 1);
+        check_refusal(raw_call(&peer, &operation), "limit of bytes per session (64 MiB) reached");
+        raw_get(&peer, 64 * MIB, 1);
+        ck_assert_uint_eq(ask(&peer, "ranges")->session->maximum, 100);
+        raw_open_peer(&operation, false, "");
+        check_refusal(raw_call(&peer, &operation), "limit of peers per session (0) reached");
+        raw_get(&opener, 65 * MIB, 1);
+        raw_close(&peer);
+        raw_close(&opener);
+        daemon_stop(&daemon);
+}
+END_TEST
+
 /* Asks for more than the socket takes, and reads nothing. */
 static void be_deaf(struct raw *raw)
 {
@@ -380,6 +411,7 @@ int main(void)
         tcase_add_test(tests, pool_that_stores_too_much_gives_nothing_more);
         tcase_add_test(tests, committed_bytes_of_all_pools_have_a_limit_too);
         tcase_add_test(tests, peers_count_for_who_opened_them);
+        tcase_add_test(tests, peers_can_have_smaller_limits_and_no_way_around_them);
         tcase_add_test(tests, who_does_not_read_its_replies_loses_its_session_alone);
         tcase_add_test(tests, requests_beyond_the_limit_wait_and_are_answered);
         tcase_add_test(tests, a_large_release_is_done_in_parts_between_which_others_are_served);

@@ -128,7 +128,9 @@ FILEMEM_API int filemem_open_fd(
 struct filemem_peer_options {
         size_t size; /* sizeof(struct filemem_peer_options) */
         bool read_only;
-        const char *label; /* until whoever opens it gives one; NULL: none */
+        const char *label;   /* until whoever opens it gives one; NULL: none */
+        uint64_t max_bytes;  /* at most so many held; 0: as any session */
+        uint64_t max_ranges; /* the same of ranges; with one of these two it can open no peers */
 };
 
 /*
@@ -136,7 +138,7 @@ struct filemem_peer_options {
  * that it inherits, named in $FILEMEM_FD) or to send over one's own. It is close-on-exec. The
  * session lasts until the last copy of the socket is closed, whatever becomes of this one, and
  * counts as one of this user. What may only read can open only what may only read. options may be
- * NULL. Returns also -EMFILE, -EACCES.
+ * NULL. Returns also -EMFILE, -EACCES, and -EDQUOT for a limit of peers or sessions.
  */
 FILEMEM_API int filemem_open_peer(
         filemem_session *session, const struct filemem_peer_options *options, int *ret_fd);
