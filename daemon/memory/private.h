@@ -73,6 +73,7 @@ struct pool {
         _Atomic uint64_t scans_begun; /* needs no lock */
         bool scrub;                   /* there are stray pages to punch, */
         uint64_t scrub_at;            /* from this time on */
+        bool scrub_again;             /* a scan found some while a pass was under way */
 
         /* under memory->work_lock: in memory->work, or in memory->later until due_at */
         enum { POOL_IDLE, POOL_WORK, POOL_RESTING, POOL_LATER } queued;

@@ -161,7 +161,8 @@ static enum reclaim_result scrub(struct pool *pool)
 
         if (!pool_find_gap(pool, pool->scrub_page, &start, &end)) {
                 LOCK_SCOPE_PATIENT(&pool->lock);
-                pool->scrub = false;
+                pool->scrub = pool->scrub_again;
+                pool->scrub_again = false;
                 pool->scrub_page = 0;
                 return RECLAIM_MORE;
         }

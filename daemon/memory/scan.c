@@ -179,11 +179,15 @@ static void publish(struct pool *pool, const struct scan_result *result)
         LOCK_SCOPE_PATIENT(&pool->lock);
 
         pool->scan = *result;
-        if (result->stray && !pool->scrub) {
-                pool->scrub = true;
-                pool->scrub_at = 0;
-                reclaim_wake(pool, false);
+        if (!result->stray)
+                return;
+        if (pool->scrub) {
+                pool->scrub_again = true; /* the pass under way may be beyond these already */
+                return;
         }
+        pool->scrub = true;
+        pool->scrub_at = 0;
+        reclaim_wake(pool, false);
 }
 
 int scan_run(struct pool *pool)

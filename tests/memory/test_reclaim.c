@@ -4,7 +4,6 @@
 #include "base/error.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 static struct holder *holder;
 static bool punching_fails;
@@ -265,6 +264,21 @@ START_TEST(stray_pages_above_the_size_are_punched_too)
 }
 END_TEST
 
+/* A pass has come by and goes on elsewhere; without another one they would wait for the next scan.
+ */
+START_TEST(stray_pages_found_behind_a_pass_are_punched_by_another_one)
+{
+        client_touch(pages(500, 501), 1);
+        client_touch(pages(900, 901), 1);
+        usage_after_scan();
+        ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_MORE); /* finds the first */
+        client_touch(pages(100, 101), 1);
+        usage_after_scan();
+        reclaim_all();
+        ck_assert_uint_eq(stored(), 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("reclaim");
@@ -285,5 +299,6 @@ int main(void)
         tcase_add_test(core, a_decommit_that_fails_says_why);
         tcase_add_test(core, stray_pages_are_found_and_punched);
         tcase_add_test(core, stray_pages_above_the_size_are_punched_too);
+        tcase_add_test(core, stray_pages_found_behind_a_pass_are_punched_by_another_one);
         return harness_run(suite);
 }
