@@ -313,6 +313,16 @@ enum reclaim_result retire_step(struct pool *pool);
 /* Frees those of a list that are retired. The threads are stopped. */
 void retire_all(struct pool_list *pools);
 
+/* ---- stray.c: on the reclaim thread -----------------------------------------------------------
+ */
+
+/*
+ * The first run of pages in a gap for which the kernel stores something. Counted, it is at most a
+ * chunk: so long as it is punched nobody can be given it. Returns 0, -ENXIO if there is none,
+ * -EAGAIN if it went away meanwhile, or another negative errno.
+ */
+int stray_find(const struct pool *pool, struct range gap, struct range *ret);
+
 /* ---- scan.c -------------------------------------------------------------------------------------
  */
 

@@ -167,7 +167,7 @@ static enum reclaim_result scrub(struct pool *pool)
                 return RECLAIM_MORE;
         }
         gap = pool_bytes(pool, start, end);
-        r = memfile_find_data(&pool->file, gap, &data);
+        r = stray_find(pool, gap, &data);
         if (r == -EAGAIN)
                 return RECLAIM_MORE;
         if (r == -ENXIO) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 static struct holder *holder;
 static bool punching_fails;
@@ -264,6 +265,45 @@ START_TEST(stray_pages_above_the_size_are_punched_too)
 }
 END_TEST
 
+/* SEEK_DATA calls such pages a hole. */
+START_TEST(stray_pages_that_were_never_touched_are_punched_too)
+{
+        struct pool_usage usage;
+
+        take(holder, 8, KIND_ANONYMOUS);
+        for (off_t page = 11; page < 20000; page = page * 3 + 1)
+                ck_assert_int_eq(fallocate(pool_fd(pool), FALLOC_FL_KEEP_SIZE,
+                                         page * (off_t)FIXTURE_PAGE, 5 * (off_t)FIXTURE_PAGE),
+                        0);
+        client_touch(pages(17, 18), 1);
+        client_touch(pages(19, 30), 2);
+        usage = usage_after_scan();
+        ck_assert_uint_gt(usage.stray, 0);
+        if (memory->accounting == ACCOUNTING_CACHESTAT) /* before Linux 6.5 they cannot be told */
+                ck_assert_uint_eq(usage.stray, stored());
+        reclaim_all();
+        if (memory->accounting == ACCOUNTING_CACHESTAT)
+                ck_assert_uint_eq(stored(), 0);
+        pool_usage(pool, &usage);
+        ck_assert_uint_eq(usage.stray, 0);
+}
+END_TEST
+
+START_TEST(a_whole_file_of_stray_pages_is_punched)
+{
+        const off_t size = (off_t)(UINT64_C(300) << 20);
+
+        take(holder, 8, KIND_ANONYMOUS);
+        ck_assert_int_eq(
+                fallocate(pool_fd(pool), FALLOC_FL_KEEP_SIZE, 8 * (off_t)FIXTURE_PAGE, size), 0);
+        if (memory->accounting == ACCOUNTING_SEEK)
+                client_touch(pages(8, 8 + (uint64_t)size / FIXTURE_PAGE), 1);
+        ck_assert_uint_eq(usage_after_scan().stray, (uint64_t)size);
+        reclaim_all();
+        ck_assert_uint_eq(stored(), 0);
+}
+END_TEST
+
 /* A pass has come by and goes on elsewhere; without another one they would wait for the next scan.
  */
 START_TEST(stray_pages_found_behind_a_pass_are_punched_by_another_one)
@@ -299,6 +339,8 @@ int main(void)
         tcase_add_test(core, a_decommit_that_fails_says_why);
         tcase_add_test(core, stray_pages_are_found_and_punched);
         tcase_add_test(core, stray_pages_above_the_size_are_punched_too);
+        tcase_add_test(core, stray_pages_that_were_never_touched_are_punched_too);
+        tcase_add_test(core, a_whole_file_of_stray_pages_is_punched);
         tcase_add_test(core, stray_pages_found_behind_a_pass_are_punched_by_another_one);
         return harness_run(suite);
 }
