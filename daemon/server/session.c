@@ -43,6 +43,13 @@ static int start_reading(struct session *session)
         return event_add(&session->readable, waits ? NULL : &patience);
 }
 
+/*
+ * A session that is not read from does not notice that its client has gone, if the client has sent
+ * its own end of the connection along: what nobody receives keeps it open. So a client has this
+ * long to take an answer, whatever it has left in the queue.
+ */
+static const struct timeval session_patience = {.tv_sec = 60};
+
 /* Reads only when nothing waits to be sent or to be done: what a client costs stays bounded. */
 static int choose_events(struct session *session)
 {
@@ -61,7 +68,7 @@ static int choose_events(struct session *session)
         if (!blocked)
                 r |= event_del(&session->writable);
         else if (!event_pending(&session->writable, EV_WRITE, NULL))
-                r |= event_add(&session->writable, NULL);
+                r |= event_add(&session->writable, &session_patience);
         return r < 0 ? -ENOMEM : 0;
 }
 
@@ -178,10 +185,13 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 static void on_writable(evutil_socket_t fd, short what, void *context)
 {
         struct session *session = context;
-        int r = channel_flush(&session->channel);
+        int r = what & EV_TIMEOUT ? -ETIMEDOUT : channel_flush(&session->channel);
 
         (void)fd;
-        (void)what;
+        if (r == -ETIMEDOUT)
+                log_client(LOG_LEVEL_WARNING,
+                        "ended session %llu (process %d, user %u): it took no answer for 60 s",
+                        (unsigned long long)session->id, (int)session->pid, session->uid);
         if (!r)
                 r = choose_events(session);
         if (r)

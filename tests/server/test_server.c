@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "server/socket.h"
+#include "server/state.h"
 #include "support/fault.h"
 #include "support/harness.h"
 #include "support/raw.h"
@@ -341,6 +342,38 @@ START_TEST(server_is_freed_with_requests_under_way)
 }
 END_TEST
 
+/*
+ * In a message that is not received there is the client's own end: closing it hangs nothing up. The
+ * minute that a client has to take an answer is over when the test says so.
+ */
+START_TEST(session_that_keeps_itself_open_unread_ends_in_time)
+{
+        struct raw_operation operations[64];
+        struct session *session;
+        struct raw raw;
+
+        start_server();
+        open_session(&raw);
+        session = TAILQ_FIRST(&server->sessions);
+        for (int i = 0; i < 64; i++)
+                raw_usage(&operations[i]);
+        ck_assert_int_eq(fcntl(raw.fd, F_SETFL, O_NONBLOCK), 0);
+        while (!channel_blocked(&session->channel)) {
+                raw_try_request(&raw, operations, 64);
+                take_turns(2);
+        }
+        ck_assert_int_eq(raw_send_bytes(&raw, "x", 1, &raw.fd, 1), 0);
+        raw_close(&raw);
+        take_turns(5);
+        ck_assert_uint_eq(count_holders(), 1);
+        ck_assert(event_pending(&session->writable, EV_TIMEOUT, NULL));
+        event_active(&session->writable, EV_TIMEOUT, 0);
+        take_turns(5);
+        ck_assert_uint_eq(count_holders(), 0);
+        stop_server();
+}
+END_TEST
+
 START_TEST(stop_ends_the_loop)
 {
         struct raw raw;
@@ -379,6 +412,7 @@ int main(void)
         tcase_add_test(tests, private_hello_survives_every_failed_allocation);
         tcase_add_test(tests, making_a_server_survives_every_failed_allocation);
         tcase_add_test(tests, server_is_freed_with_requests_under_way);
+        tcase_add_test(tests, session_that_keeps_itself_open_unread_ends_in_time);
         tcase_add_test(tests, stop_ends_the_loop);
         tcase_add_test(tests, stop_without_sessions_ends_the_loop);
         return harness_run(suite);
