@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Makes the seeds of the corpora: make_corpus FOLDER writes FOLDER/fuzz_usage_tree/seed-* and
- * FOLDER/fuzz_wire/seed-*, the same bytes each time. Run it when the model draws differently or the
- * protocol has new messages; findings in the corpora are files with other names and stay.
+ * Makes the seeds of the corpora: make_corpus FOLDER writes FOLDER/TARGET/seed-*, the same bytes
+ * each time. Run it when the model draws differently or the protocol has new messages; findings in
+ * the corpora are files with other names and stay.
  */
 #include "proto/wire.h"
 
@@ -132,12 +132,79 @@ static void make_wire(void)
         make_envelope(&filemem__to_client__descriptor);
 }
 
+/* ---- sessions: histories as fuzz_sessions.c reads them -----------------------------------------
+ */
+
+/* The steps: what and who. A message that is made ends with a byte that breaks it, or does not. */
+#define CONNECT(who)      0, who
+#define HELLO(who)        1, who, 0, 0
+#define REQUEST(who, n)   2, who, n
+#define AS_IT_IS          7, 0 /* the id, and nothing broken */
+#define RAW(who, fds, n)  4, who, fds, 0, n
+#define LARGE(who)        5, who, 0, 0
+#define RECEIVE(who)      6, who, 31
+#define WRITE(who, page)  7, who, page, 8, 1
+#define PUNCH(who, page)  8, who, page, 1
+#define HALF_CLOSE(who)   9, who, 0
+#define HANG_UP(who)      10, who
+#define STEP              11, 0
+#define TURN              12, 0, 3
+#define BEGIN(who)        CONNECT(who), HELLO(who), TURN, RECEIVE(who)
+#define ALLOCATE(pages)   0, 1, pages
+#define INCREF(page, n)   2, 0, page, n
+#define DECREF(page, n)   3, 0, page, n
+#define DECOMMIT(page, n) 5, 0, page, n
+#define PING              6, 0
+#define SCAN              6, 2
+#define STATUS            6, 4
+#define SESSIONS          6, 5, 0, 0
+#define DUMP              6, 6, 0, 0
+#define OPEN_PEER         8, 0
+#define OPEN_READER       8, 0x12
+#define POOLS             8, 2, 0
+#define DESTROY_DEFAULT   8, 9
+#define KICK(session)     8, 4, session
+#define RELOAD            8, 5
+
+static const uint8_t one_life[] = {BEGIN(0), REQUEST(0, 2), ALLOCATE(8), PING, AS_IT_IS, TURN,
+        WRITE(0, 0), REQUEST(0, 4), SCAN, STATUS, SESSIONS, DUMP, AS_IT_IS, TURN, STEP, TURN,
+        RECEIVE(0), REQUEST(0, 2), DECOMMIT(0, 4), DECREF(2, 2), AS_IT_IS, TURN, STEP, TURN,
+        RECEIVE(0), HANG_UP(0), TURN};
+
+static const uint8_t two_share[] = {BEGIN(0), BEGIN(1), REQUEST(0, 1), ALLOCATE(8), AS_IT_IS, TURN,
+        REQUEST(1, 2), INCREF(2, 4), DECOMMIT(2, 4), AS_IT_IS, TURN, STEP, HANG_UP(0), TURN, STEP,
+        WRITE(1, 0), REQUEST(1, 2), DECREF(2, 4), SCAN, AS_IT_IS, TURN, STEP, RECEIVE(1), TURN};
+
+static const uint8_t death_in_flight[] = {BEGIN(2), REQUEST(2, 3), ALLOCATE(16), DECOMMIT(0, 16),
+        SCAN, AS_IT_IS, REQUEST(2, 1), DECREF(0, 16), AS_IT_IS, TURN, HANG_UP(2), TURN, STEP};
+
+static const uint8_t wrong_words[] = {BEGIN(0), BEGIN(1), HELLO(0), TURN, RECEIVE(0), RAW(1, 3, 2),
+        0, 1, 2, 0x0a, 0x00, TURN, RECEIVE(1), BEGIN(2), LARGE(2), TURN, RECEIVE(2), BEGIN(3),
+        REQUEST(3, 1), PING, 0x80, 3, TURN, RECEIVE(3), BEGIN(3), PUNCH(3, 0), HALF_CLOSE(3), TURN};
+
+static const uint8_t peers_and_pools[] = {CONNECT(0), 1, 0, 0x20, 0, TURN, RECEIVE(0),
+        REQUEST(0, 2), ALLOCATE(8), OPEN_PEER, AS_IT_IS, TURN, RECEIVE(0), HELLO(1), TURN,
+        RECEIVE(1), REQUEST(1, 1), INCREF(0, 8), AS_IT_IS, TURN, HANG_UP(0), TURN, STEP,
+        REQUEST(1, 3), POOLS, DUMP, OPEN_READER, AS_IT_IS, TURN, RECEIVE(1), HELLO(2), TURN,
+        RECEIVE(2), BEGIN(3), REQUEST(3, 3), KICK(2), DESTROY_DEFAULT, RELOAD, AS_IT_IS, TURN, STEP,
+        TURN, RECEIVE(3)};
+
+static void make_sessions(void)
+{
+        write_seed("peers-and-pools", peers_and_pools, sizeof(peers_and_pools));
+        write_seed("one-life", one_life, sizeof(one_life));
+        write_seed("two-share", two_share, sizeof(two_share));
+        write_seed("death-in-flight", death_in_flight, sizeof(death_in_flight));
+        write_seed("wrong-words", wrong_words, sizeof(wrong_words));
+}
+
 int main(int argc, char **argv)
 {
         static const struct {
                 const char *target;
                 void (*make)(void);
-        } corpora[] = {{"fuzz_usage_tree", make_usage_tree}, {"fuzz_wire", make_wire}};
+        } corpora[] = {{"fuzz_usage_tree", make_usage_tree}, {"fuzz_wire", make_wire},
+                {"fuzz_sessions", make_sessions}};
 
         if (argc != 2)
                 errx(EXIT_FAILURE, "usage: make_corpus FOLDER");
