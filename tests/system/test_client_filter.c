@@ -1,102 +1,175 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "test_client.h"
 
-#include "filemem/filemem.h"
+#include "call_list.h"
+#include "everything.h"
 #include "support/harness.h"
 
-#include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB      (UINT64_C(1) << 20)
-#define RELEASES 5000
+#define AFTER_OPENING "### After opening"
+#define OPENING       "### To open an inherited session"
+#define FAILED        100
 
-#ifdef __x86_64__
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#else
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#endif
+/* ---- the process under a filter ---------------------------------------------------------------
+ */
 
-#define ALLOW(name)                                                                                \
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1),                                    \
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+/* Its two threads tell each other how far they are without a system call, which a filter could
+ * mind. */
+static struct {
+        filemem_session *session;
+        const struct call_filter *filter;
+        atomic_int ready;
+        atomic_int done;
+        atomic_int wrong;
+} scene;
 
-/* The list of the header; exit_group is the test's own, for its end. All else kills the process. */
-static int filter_system_calls(void)
+static int await(atomic_int *counter, int value)
 {
-        static struct sock_filter instructions[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                ALLOW(sendmsg), ALLOW(recvmsg), ALLOW(poll), ALLOW(mmap), ALLOW(munmap),
-                ALLOW(madvise), ALLOW(futex), ALLOW(close), ALLOW(fstat), ALLOW(newfstatat),
-                ALLOW(exit_group), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
-        const struct sock_fprog program = {
-                sizeof(instructions) / sizeof(instructions[0]), instructions};
-
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return -errno;
-        return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
+        while (atomic_load(counter) < value)
+                ;
+        return 0;
 }
 
-/* What a process does with a session. Returns how much of it was wrong. */
-static int use_everything(filemem_session *mine)
+static void converse(void)
 {
-        const int both = PROT_READ | PROT_WRITE;
-        struct filemem_range range, none = {512 * MIB, 513 * MIB};
-        struct filemem_usage usage;
-        uint64_t total;
-        void *address;
-        int wrong = 0;
-
-        wrong += filemem_ping(mine) != 0;
-        wrong += filemem_allocate(mine, 40 * MIB, FILEMEM_ANONYMOUS, &range) != 0;
-        wrong += filemem_incref(mine, range) != 0;
-        wrong += filemem_map(mine, range, both, &address) != 0;
-        memset(address, 1, MIB);
-        wrong += filemem_decommit(mine, range, 0) != 0;
-        wrong += filemem_total_usage(mine, &total) != 0 || total != 0;
-        wrong += filemem_map_into(mine, range, NULL, both, FILEMEM_MAP_PRECOMMIT, &address) != 0;
-        wrong += filemem_update_usage(mine, &usage) != 0;
-        wrong += filemem_allocate_mode(mine, MIB, FILEMEM_TMPFS, FILEMEM_COMMIT, &range) != 0;
-        wrong += filemem_allocate_mode(mine, MIB, FILEMEM_TMPFS, FILEMEM_POPULATE, &range) != 0;
-        wrong += filemem_allocate(mine, 1, FILEMEM_ANONYMOUS, &range) != -EINVAL;
-        /* More than the socket holds, each with an answer: the way that polls. */
-        for (unsigned i = 0; i < RELEASES; i++)
-                wrong += filemem_release(mine, none) != 0;
-        wrong += filemem_ping(mine) != 0;
-        wrong += filemem_lost_errors(mine, NULL, NULL, 0) != RELEASES;
-        filemem_close(mine);
-        return wrong;
+        atomic_fetch_add(&scene.wrong, call_filter_apply(scene.filter) < 0);
+        atomic_fetch_add(&scene.ready, 1);
+        await(&scene.ready, 2);
+        atomic_fetch_add(&scene.wrong, everything_at_once(scene.session));
+        atomic_fetch_add(&scene.done, 1);
 }
 
-START_TEST(after_open_only_the_listed_system_calls_are_made)
+/* To end, a thread needs calls that are none of the library's: it stays. */
+static void *run_thread(void *argument)
+{
+        (void)argument;
+        converse();
+        await(&scene.done, 3);
+        return NULL;
+}
+
+static void live_under_filter(const struct call_filter *filter)
+{
+        pthread_t thread;
+
+        scene.filter = filter;
+        if (filemem_open(test_client_socket(), NULL, &scene.session) < 0 ||
+                pthread_create(&thread, NULL, run_thread, NULL) != 0)
+                _exit(FAILED);
+        converse();
+        await(&scene.done, 2);
+        atomic_fetch_add(&scene.wrong, everything_with(scene.session));
+        syscall(__NR_exit_group, atomic_load(&scene.wrong));
+}
+
+/* The same with one thread and a session that it inherits: the filter is there before it opens. */
+static void open_under_filter(const struct call_filter *filter)
+{
+        filemem_session *session;
+        char number[16];
+        int fd;
+
+        /* Who makes the session is another process as a rule; this one has left its own alone. */
+        if (filemem_open(test_client_socket(), NULL, &session) < 0 ||
+                filemem_open_peer(session, NULL, &fd) < 0 || fcntl(fd, F_SETFD, 0) < 0)
+                _exit(FAILED);
+        snprintf(number, sizeof(number), "%d", fd);
+        if (setenv("FILEMEM_FD", number, 1) < 0 || call_filter_apply(filter) < 0)
+                _exit(FAILED);
+        if (filemem_open(NULL, NULL, &session) < 0)
+                syscall(__NR_exit_group, FAILED + 1);
+        syscall(__NR_exit_group, everything_with(session));
+}
+
+/* Returns what waitpid() says of it. */
+static int try_filter(
+        const struct call_filter *filter, void (*live)(const struct call_filter *filter))
 {
         pid_t child = fork();
         int status;
 
-        if (child == 0) {
-                filemem_session *mine;
-
-                if (filemem_open(test_client_socket(), NULL, &mine) < 0 ||
-                        filter_system_calls() < 0)
-                        _exit(100);
-                syscall(__NR_exit_group, use_everything(mine));
-        }
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+                live(filter);
         ck_assert_int_eq(waitpid(child, &status, 0), child);
-        ck_assert_int_eq(status, 0);
+        return status;
+}
+
+/* ---- the list is neither too short nor too long -----------------------------------------------
+ */
+
+/* Without one of the first `rows` rows it has to die of that. */
+static void check_needed(
+        const struct call_list *list, size_t rows, void (*live)(const struct call_filter *filter))
+{
+        for (size_t i = 0; i < rows; i++) {
+                struct call_filter filter;
+                int status;
+
+                call_filter_make(list, i, &filter);
+                status = try_filter(&filter, live);
+                ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
+                        "%s is listed and not needed (%d)", list->row[i].name[0], status);
+        }
+}
+
+START_TEST(after_open_only_the_listed_system_calls_are_made)
+{
+        struct call_list list = {0};
+        struct call_filter filter;
+
+        call_list_read(&list, AFTER_OPENING);
+        call_filter_make(&list, list.rows, &filter);
+        ck_assert_int_eq(try_filter(&filter, live_under_filter), 0);
+}
+END_TEST
+
+START_TEST(every_listed_system_call_is_needed)
+{
+        struct call_list list = {0};
+
+        call_list_read(&list, AFTER_OPENING);
+        check_needed(&list, list.rows, live_under_filter);
+}
+END_TEST
+
+START_TEST(an_inherited_session_is_opened_with_the_listed_system_calls)
+{
+        struct call_list list = {0};
+        struct call_filter filter;
+
+        call_list_read(&list, OPENING);
+        call_list_read(&list, AFTER_OPENING);
+        call_filter_make(&list, list.rows, &filter);
+        ck_assert_int_eq(try_filter(&filter, open_under_filter), 0);
+}
+END_TEST
+
+START_TEST(every_system_call_listed_for_opening_is_needed)
+{
+        struct call_list list = {0};
+        size_t rows;
+
+        call_list_read(&list, OPENING);
+        rows = list.rows;
+        call_list_read(&list, AFTER_OPENING);
+        check_needed(&list, rows, open_under_filter);
 }
 END_TEST
 
 void test_client_filter(TCase *tests)
 {
         tcase_add_test(tests, after_open_only_the_listed_system_calls_are_made);
+        tcase_add_test(tests, every_listed_system_call_is_needed);
+        tcase_add_test(tests, an_inherited_session_is_opened_with_the_listed_system_calls);
+        tcase_add_test(tests, every_system_call_listed_for_opening_is_needed);
 }

@@ -48,9 +48,8 @@
  *
  * Signals. The library installs no handlers, and EINTR never surfaces.
  *
- * System calls. After filemem_open() the library makes these and no others, for a process that
- * filters its own: sendmsg, recvmsg, poll, mmap, munmap, madvise, futex, close, and fstat for
- * filemem_total_usage(). It calls malloc() in filemem_open() only.
+ * System calls. After filemem_open() the library makes few, for a process that filters its own:
+ * docs/sandboxing.md lists them. It calls malloc() in filemem_open() only.
  *
  * Sizes. Offsets and lengths are bytes; ranges are half-open [start, end) and page aligned.
  */
