@@ -99,7 +99,8 @@ static int connect_path(const char *path)
                 return text_open_set(-ENAMETOOLONG, "the path of the socket is too long");
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (fd < 0)
-                return text_open_set(-errno, "cannot make a socket: %s", strerrordesc_np(errno));
+                return text_open_set(
+                        -errno, "no descriptor for a socket: %s", strerrordesc_np(errno));
         /* A Unix socket that was interrupted has not begun to connect. */
         do
                 r = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno

@@ -110,8 +110,9 @@ struct filemem_options {
  * there; -EPROTO if it is no filememd or speaks no protocol version of ours; -ECONNRESET if it ends
  * meanwhile; -ENOENT for an unknown pool; -EPERM for one that this user may not join; -EINVAL for a
  * wrong label; -EBADF if $FILEMEM_FD is no such descriptor, -EBUSY if it was opened before (it
- * serves once, and is marked close-on-exec then); -ENOSYS if the daemon is too old for what is
- * asked; -ENOMEM. The sentence for a failed open is in filemem_open_error().
+ * serves once, and is marked close-on-exec then); -EMFILE if this process has no descriptor left,
+ * for a session takes two; -ENOSYS if the daemon is too old for what is asked; -ENOMEM. The
+ * sentence for a failed open is in filemem_open_error().
  */
 FILEMEM_API int filemem_open(
         const char *socket, const struct filemem_options *options, filemem_session **ret);
