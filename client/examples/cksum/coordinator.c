@@ -276,15 +276,25 @@ static int stage(const struct coordinator *coordinator, const char *name)
         return stage_run(coordinator->options->at_stage, name);
 }
 
-static int work(struct coordinator *coordinator)
+int coordinator_open(struct coordinator *coordinator)
 {
         const struct filemem_options how = {.size = sizeof(how), .label = "cksum coordinator"};
-        int r = filemem_open(coordinator->options->socket, &how, &coordinator->session);
+        int r;
 
-        if (r < 0) {
+        if (coordinator->session)
+                return 0;
+        r = filemem_open(coordinator->options->socket, &how, &coordinator->session);
+        if (r < 0)
                 fprintf(stderr, "filemem-cksum: %s\n", filemem_open_error());
+        return r;
+}
+
+static int work(struct coordinator *coordinator)
+{
+        int r = coordinator_open(coordinator);
+
+        if (r < 0)
                 return r;
-        }
         if ((r = see_loader_off(coordinator)) < 0 || (r = kill_victim(coordinator)) < 0 ||
                 (r = stage(coordinator, "during")) < 0 || (r = redo(coordinator)) < 0 ||
                 (r = see_workers_off(coordinator)) < 0 || (r = compare(coordinator)) < 0 ||

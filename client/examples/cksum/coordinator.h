@@ -30,5 +30,8 @@ struct coordinator {
         uint64_t victim_bytes;
 };
 
+/* Opens the coordinator's session, if it is not open yet. Returns 0 or a negative errno. */
+int coordinator_open(struct coordinator *coordinator);
+
 /* From the forks to the end. Returns the exit code. */
 int coordinator_run(struct coordinator *coordinator);

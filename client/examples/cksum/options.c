@@ -14,6 +14,8 @@ static const struct option long_options[] = {
         {"workers", required_argument, NULL, 'w'},
         {"bytes", required_argument, NULL, 'b'},
         {"at-stage", required_argument, NULL, 'a'},
+        {"sandbox", required_argument, NULL, 'x'},
+        {"worker", required_argument, NULL, 'W'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
 };
@@ -35,6 +37,11 @@ static void print_help(void)
                "      --at-stage COMMAND  run COMMAND by /bin/sh before, during and after, with "
                "the\n"
                "                          stage in $FILEMEM_STAGE\n"
+               "      --sandbox COMMAND   run each worker by COMMAND, such as bwrap with its "
+               "options "
+               "and\n"
+               "                          this program: its session is inherited, as $FILEMEM_FD\n"
+               "      --worker TEXT       what COMMAND is given for a worker\n"
                "      --help              this\n"
                "\n"
                "Exit codes: 0 all checksums are equal, 1 anything else, 2 a wrong command line\n",
@@ -73,6 +80,12 @@ static int take(struct options *options, int option)
                 return -1;
         case 'a':
                 options->at_stage = optarg;
+                return -1;
+        case 'x':
+                options->sandbox = optarg;
+                return -1;
+        case 'W':
+                options->worker = optarg;
                 return -1;
         case 'w':
                 if (parse_size(optarg, &number) < 0 || number < 2 || number > WORKERS_MAX)

@@ -6,6 +6,8 @@
 struct options {
         const char *socket;   /* NULL: the usual places */
         const char *at_stage; /* NULL: nothing */
+        const char *sandbox;  /* command that runs a worker; NULL: they are forked */
+        const char *worker;   /* this is a worker, and what it is told; NULL: it is not */
         unsigned workers;
         uint64_t bytes;
         char **paths; /* of argv */
