@@ -32,6 +32,17 @@ struct identity {
         size_t group_count;
 };
 
+/*
+ * Whom the kernel calls all users that the daemon's user namespace does not know (its overflowuid).
+ * They are many: nobody is another one's equal, or the daemon's, because both are called that.
+ */
+#define IDENTITY_UNKNOWN ((uid_t)65534)
+
+static inline bool identity_is_same(uid_t one, uid_t other)
+{
+        return one == other && one != IDENTITY_UNKNOWN;
+}
+
 /* Adds one; once more is fine. Returns 0 or -ENOMEM, with nothing changed. */
 int principals_add(struct principals *principals, struct principal principal);
 

@@ -64,8 +64,11 @@ static bool may_kick(const struct session *session, const struct session *target
 
         if (session->parent)
                 return false;
+        if (target == session)
+                return true;
         identity_ask(session, &identity);
-        if (target->uid == session->uid || pools_is_admin(&session->server->pools, &identity))
+        if (identity_is_same(target->uid, session->uid) ||
+                pools_is_admin(&session->server->pools, &identity))
                 return true;
         return target->served && served_is_admin(target->served, &identity);
 }
@@ -81,7 +84,8 @@ int handle_kick_session(
                 return OUTCOME_SESSION_UNKNOWN;
         if (!may_kick(session, target))
                 return OUTCOME_NOT_ADMIN;
-        log_info("user %u ends session %llu (process %d, user %u)", session->uid,
+        /* Whoever has two sessions can do that as often as it likes. */
+        log_client(LOG_LEVEL_INFO, "user %u ends session %llu (process %d, user %u)", session->uid,
                 (unsigned long long)target->id, (int)target->pid, target->uid);
         session_dismiss(target, OUTCOME_SESSION_KICKED);
         /* Nobody else is waited for; who asks for it itself gets its answer first. */

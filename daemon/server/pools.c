@@ -145,7 +145,7 @@ void pools_deinit(struct pools *pools)
 /* Who could do it anyway. */
 static bool is_owner(const struct pools *pools, const struct identity *identity)
 {
-        return identity->uid == 0 || identity->uid == pools->uid;
+        return identity->uid == 0 || identity_is_same(identity->uid, pools->uid);
 }
 
 bool pools_is_admin(const struct pools *pools, const struct identity *identity)

@@ -75,7 +75,7 @@ static bool may_see(const struct viewer *viewer, const struct session *session)
                 return true;
         if (viewer->session->parent)
                 return false;
-        return viewer->is_admin || viewer->session->uid == session->uid ||
+        return viewer->is_admin || identity_is_same(viewer->session->uid, session->uid) ||
                (session->served && served_is_admin(session->served, &viewer->identity));
 }
 

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,8 +15,15 @@
 
 void hostile_start(struct hostile *hostile)
 {
-        daemon_start(
-                &hostile->daemon, "[daemon]\nsocket_mode = 0666\n[pool default]\ncapacity = 64M\n");
+        hostile_start_with(hostile, "[pool default]\ncapacity = 64M\njoin = *\n");
+}
+
+void hostile_start_with(struct hostile *hostile, const char *pools)
+{
+        char config[1024];
+
+        snprintf(config, sizeof(config), "[daemon]\nsocket_mode = 0666\n%s", pools);
+        daemon_start(&hostile->daemon, config);
         ck_assert_int_eq(chmod(hostile->daemon.folder, 0755), 0);
         honest_open(&hostile->honest, hostile->daemon.socket);
         hostile->fds = daemon_count_fds(&hostile->daemon);
@@ -45,8 +53,10 @@ bool hostile_open(const struct hostile *hostile, struct raw *raw)
                 return false;
         if (raw_send_bytes(raw, hello, 4, NULL, 0) == 0) {
                 message = raw_receive(raw);
-                if (message && message->body_case == FILEMEM__TO_CLIENT__BODY_WELCOME)
+                if (message && message->body_case == FILEMEM__TO_CLIENT__BODY_WELCOME) {
+                        raw->session = message->welcome->session;
                         return true;
+                }
         }
         raw_close(raw);
         return false;
@@ -104,5 +114,6 @@ int main(void)
         add_hostile_message_tests(suite);
         add_hostile_memory_tests(suite);
         add_hostile_death_tests(suite);
+        add_hostile_user_tests(suite);
         return harness_run(suite);
 }

@@ -21,6 +21,7 @@ struct hostile {
 };
 
 void hostile_start(struct hostile *hostile);
+void hostile_start_with(struct hostile *hostile, const char *pools); /* of the configuration */
 
 /* In a hostile process: becomes another user, and does its worst, over and over. */
 typedef void hostile_fn(const struct hostile *hostile);
@@ -47,3 +48,4 @@ bool hostile_open(const struct hostile *hostile, struct raw *raw);
 void add_hostile_message_tests(Suite *suite);
 void add_hostile_memory_tests(Suite *suite);
 void add_hostile_death_tests(Suite *suite);
+void add_hostile_user_tests(Suite *suite);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filemem/filemem.h"
-#include "support/namespace.h"
 #include "test_hostile.h"
 
 #include <errno.h>
@@ -224,52 +223,6 @@ START_TEST(before_6_5_a_child_that_keeps_the_socket_keeps_the_memory_until_it_di
 }
 END_TEST
 
-/* ---- users ------------------------------------------------------------------------------------
- */
-
-/* Root of a user namespace where there is nobody else. Returns how many sessions it is shown. */
-static int count_sessions(const struct hostile *hostile)
-{
-        struct raw_operation operation;
-        struct raw raw;
-
-        if (geteuid() != 0 || !hostile_open(hostile, &raw))
-                return 101;
-        raw_sessions(&operation, 0, 0);
-        return (int)raw_do(&raw, &operation)->sessions->n_sessions;
-}
-
-/* Returns the exit code. */
-static int wait_for(pid_t pid)
-{
-        int status;
-
-        ck_assert_int_gt(pid, 0);
-        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        ck_assert(WIFEXITED(status));
-        return WEXITSTATUS(status);
-}
-
-START_TEST(root_of_another_user_namespace_is_whom_the_kernel_says)
-{
-        struct hostile hostile;
-        pid_t pid;
-
-        hostile_start(&hostile);
-        pid = fork();
-        if (pid == 0) {
-                pid_t inside;
-
-                hostile_become_other();
-                inside = namespace_fork(0);
-                _exit(inside ? wait_for(inside) : count_sessions(&hostile));
-        }
-        /* Its own; and the honest client's too only where both are one user. */
-        ck_assert_int_eq(wait_for(pid), geteuid() == 0 ? 1 : 2);
-        hostile_stop(&hostile);
-}
-END_TEST
-
 void add_hostile_death_tests(Suite *suite)
 {
         TCase *tests = harness_case(suite, "death", 120);
@@ -278,5 +231,4 @@ void add_hostile_death_tests(Suite *suite)
         tcase_add_test(tests, a_child_that_keeps_the_socket_keeps_nothing_else);
         tcase_add_test(
                 tests, before_6_5_a_child_that_keeps_the_socket_keeps_the_memory_until_it_dies);
-        tcase_add_test(tests, root_of_another_user_namespace_is_whom_the_kernel_says);
 }
