@@ -3,7 +3,6 @@
 #include "test_hostile.h"
 
 #include <errno.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +13,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
 
 /* ---- between any two system calls of the library ----------------------------------------------
  */
@@ -137,19 +132,6 @@ END_TEST
 /* ---- a child that keeps the socket ------------------------------------------------------------
  */
 
-/* From now on this process and the daemon that it starts have a kernel without SO_PEERPIDFD. */
-static void become_older_than_6_5(void)
-{
-        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-
-        ck_assert_ptr_nonnull(filter);
-        ck_assert_int_eq(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(getsockopt),
-                                 1, SCMP_A2(SCMP_CMP_EQ, SO_PEERPIDFD)),
-                0);
-        ck_assert_int_eq(seccomp_load(filter), 0);
-        seccomp_release(filter);
-}
-
 /* A client that holds memory, with a child that sleeps and has its socket; the client dies. */
 static pid_t leave_heir(const struct hostile *hostile)
 {
@@ -180,15 +162,6 @@ static pid_t leave_heir(const struct hostile *hostile)
         return heir;
 }
 
-static size_t count_entries(struct hostile *hostile)
-{
-        Filemem__DumpEntry *entries;
-        size_t count = raw_dump_all(&hostile->honest.raw, &entries);
-
-        free(entries);
-        return count;
-}
-
 /* The kernel tells of the death, and the child keeps a socket that nobody is at the other end of.
  */
 START_TEST(a_child_that_keeps_the_socket_keeps_nothing_else)
@@ -205,30 +178,10 @@ START_TEST(a_child_that_keeps_the_socket_keeps_nothing_else)
 }
 END_TEST
 
-START_TEST(before_6_5_a_child_that_keeps_the_socket_keeps_the_memory_until_it_dies)
-{
-        struct hostile hostile;
-        pid_t heir;
-
-        become_older_than_6_5();
-        hostile_start(&hostile);
-        heir = leave_heir(&hostile);
-        for (int i = 0; i < 20; i++) {
-                ck_assert_uint_eq(count_entries(&hostile), 2);
-                usleep(5000);
-        }
-        ck_assert_int_eq(kill(heir, SIGKILL), 0);
-        honest_await_alone(&hostile.honest, "heir");
-        hostile_stop(&hostile);
-}
-END_TEST
-
 void add_hostile_death_tests(Suite *suite)
 {
         TCase *tests = harness_case(suite, "death", 120);
 
         tcase_add_test(tests, death_between_any_two_system_calls_leaves_nothing);
         tcase_add_test(tests, a_child_that_keeps_the_socket_keeps_nothing_else);
-        tcase_add_test(
-                tests, before_6_5_a_child_that_keeps_the_socket_keeps_the_memory_until_it_dies);
 }
