@@ -115,7 +115,8 @@ static uint32_t most_refs(const struct model *model, uint32_t start, uint32_t en
 static void step_refs(struct model *model)
 {
         int change = choose(model, 3) ? -1 : 1;
-        struct usage_path path, *place = choose(model, 2) ? &path : NULL;
+        bool with_place = choose(model, 2);
+        struct usage_path path, *place;
         uint32_t start, end, most;
         bool found;
 
@@ -125,6 +126,7 @@ static void step_refs(struct model *model)
         if (!found)
                 return;
         check(most == most_refs(model, start, end));
+        place = with_place ? &path : NULL;
         reserve(model, usage_tree_need(&model->tree));
         if (!choose(model, 4))
                 usage_tree_change(&model->tree, start, end, change_refs, &change);
