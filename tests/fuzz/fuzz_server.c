@@ -65,6 +65,7 @@ static int make_listener(void)
 static const struct pool_options pool_options = {.name = "default", .capacity = CHUNK_SIZE};
 static const struct access everybody = {.join.everybody = true};
 static const struct pools_rule rule = {.options = &pool_options, .access = &everybody};
+
 static const struct pools_config config = {
         .admin_group = POOLS_NO_GROUP,
         .private_pools = {.options = &pool_options, .access = &everybody},
