@@ -161,12 +161,16 @@ static inline uint32_t page_round_up(uint32_t page, uint32_t alignment)
         return (page + alignment - 1) & ~(alignment - 1);
 }
 
-/* The part of the gap [start, end) that begins at a hugepage boundary. */
+/*
+ * The part of the gap [start, end) that begins at a hugepage boundary; 0 if it is shorter than a
+ * hugepage, which no aligned search asks for: so what is known of a node does not depend on gaps
+ * that changed without a look at their aligned parts.
+ */
 static inline uint32_t gap_aligned(uint32_t start, uint32_t end, uint32_t alignment)
 {
         uint32_t aligned = page_round_up(start, alignment);
 
-        return aligned < end ? end - aligned : 0;
+        return aligned + alignment <= end ? end - aligned : 0;
 }
 
 /* What an inner node keeps of this node, computed anew. The node is not empty. */
