@@ -5,7 +5,8 @@
  * Bringing the committed counts up to date.
  *
  * The gate: if the file stores as many bytes as the counts of all entries add up to, none of these
- * is an estimate, and the file's ctime is that of before the last scan, then nothing has changed.
+ * is an estimate, and the file's ctime is that of before the last scan, which wrote all of its
+ * counts back, then nothing has changed.
  * For whoever punches changes ctime; with no punch no entry can have less than was counted, and
  * what we decommit and reclaim ourselves we take off; so equal sums mean equal parts.
  *
@@ -63,21 +64,30 @@ static bool change_write_back(struct usage_entry *entry, void *argument)
         return true;
 }
 
-/* One by one: what was one entry may be many by now, and then none of them is written to. */
-static void batch_end(struct pool *pool, struct batch *batch)
+/*
+ * One by one: what was one entry may be many by now, and then none of them is written to. They keep
+ * a count from before, which may be too high though it is no estimate. Returns whether there is
+ * none of these.
+ */
+static bool batch_end(struct pool *pool, struct batch *batch)
 {
         struct usage_entry entry;
+        bool whole = true;
         LOCK_SCOPE_PATIENT(&pool->lock);
 
         for (size_t i = 0; i < batch->count; i++) {
                 struct item *item = &batch->items[i];
 
-                if (usage_tree_find(&pool->tree, item->start, &entry) &&
-                        entry.start == item->start && entry.end == item->end &&
+                if (!usage_tree_find(&pool->tree, item->start, &entry) || entry.start >= item->end)
+                        continue; /* given back meanwhile */
+                if (entry.start == item->start && entry.end == item->end &&
                         entry.tags & USAGE_SCANNING)
                         usage_tree_change(
                                 &pool->tree, item->start, item->end, change_write_back, item);
+                else
+                        whole = false;
         }
+        return whole;
 }
 
 static int count(struct pool *pool, uint32_t start, uint32_t end, uint32_t *ret, uint64_t *swapped)
@@ -95,7 +105,7 @@ static int count(struct pool *pool, uint32_t start, uint32_t end, uint32_t *ret,
         return 0;
 }
 
-static int scan_entries(struct pool *pool, uint64_t *swapped)
+static int scan_entries(struct pool *pool, struct scan_result *result)
 {
         struct batch batch;
         uint32_t page = 0;
@@ -103,13 +113,15 @@ static int scan_entries(struct pool *pool, uint64_t *swapped)
         while (batch_begin(pool, page, &batch)) {
                 for (size_t i = 0; i < batch.count; i++) {
                         struct item *item = &batch.items[i];
-                        int r = count(pool, item->start, item->end, &item->committed, swapped);
+                        int r = count(
+                                pool, item->start, item->end, &item->committed, &result->swapped);
 
                         if (r < 0)
                                 return r;
                 }
                 page = batch.items[batch.count - 1].end;
-                batch_end(pool, &batch);
+                if (!batch_end(pool, &batch))
+                        result->whole = false;
         }
         return 0;
 }
@@ -165,7 +177,7 @@ static bool unchanged(struct pool *pool, const struct memfile_state *state)
         uint64_t sum = known(pool, &estimated);
         LOCK_SCOPE_PATIENT(&pool->lock);
 
-        if (!pool->scan.at || estimated || sum != state->stored ||
+        if (!pool->scan.at || !pool->scan.whole || estimated || sum != state->stored ||
                 pool->scan.changed != state->changed)
                 return false;
         pool->scan.at = clock_now();
@@ -192,7 +204,7 @@ static void publish(struct pool *pool, const struct scan_result *result)
 
 int scan_run(struct pool *pool)
 {
-        struct scan_result result = {0};
+        struct scan_result result = {.whole = true};
         struct memfile_state state;
         bool estimated;
         int r;
@@ -205,7 +217,7 @@ int scan_run(struct pool *pool)
                 return 0;
         atomic_fetch_add_explicit(&pool->memory->scan_count, 1, memory_order_relaxed);
         result.changed = state.changed;
-        r = scan_entries(pool, &result.swapped);
+        r = scan_entries(pool, &result);
         if (r < 0)
                 return r;
         r = memfile_stat(&pool->file, &state);

@@ -11,6 +11,7 @@ struct scan_result {
         uint64_t stray;   /* of it, outside every entry */
         uint64_t swapped; /* of it, in swap */
         int64_t changed;  /* ctime of the file before the scan began */
+        bool whole;       /* every count was written back */
 };
 
 /*
