@@ -9,6 +9,7 @@
 #include "server/server.h"
 #include "server/socket.h"
 #include "service/service.h"
+#include "watch.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -34,6 +35,7 @@ struct daemon {
         struct memory *memory;
         struct server *server;
         struct reload reload;
+        struct watch watch;
 };
 
 /* One line; the caller exits with 1. */
@@ -209,19 +211,20 @@ static int start_server(struct daemon *daemon)
         return 0;
 }
 
-static void announce(const struct daemon *daemon)
+static int announce(struct daemon *daemon)
 {
-        char status[512];
         unsigned count = 0;
         struct config_pool *pool;
 
         STAILQ_FOREACH (pool, &daemon->config.pools, link)
                 count++;
-        snprintf(status, sizeof(status), "serving %u pool%s at %s", count, count == 1 ? "" : "s",
+        log_info("version " FILEMEM_VERSION ", serving %u pool%s at %s", count,
+                count == 1 ? "" : "s",
                 daemon->socket_file.path ? daemon->socket_file.path : "the socket of systemd");
-        log_info("version " FILEMEM_VERSION ", %s", status);
-        if (daemon->service)
-                service_notify_ready(status);
+        if (daemon->service && watch_start(&daemon->watch, daemon->base, daemon->memory,
+                                       daemon->server, service_watchdog()) < 0)
+                return fail("cannot set up the watch");
+        return 0;
 }
 
 /* ---- the configuration, again ---------------------------------------------------------------- */
@@ -268,6 +271,14 @@ static void begin_reload(void *context, struct server_waiter *waiter)
         reload_begin(&daemon->reload, waiter);
 }
 
+static void say_reloading(bool busy)
+{
+        if (busy)
+                service_notify_reloading();
+        else
+                service_notify_reloaded();
+}
+
 static int prepare_reload(struct daemon *daemon)
 {
         int r = reload_init(
@@ -275,6 +286,8 @@ static int prepare_reload(struct daemon *daemon)
 
         if (r < 0)
                 return fail("cannot set up reading the configuration again: %s", strerror(-r));
+        if (daemon->service)
+                daemon->reload.on_busy = say_reloading;
         server_set_reload(daemon->server, begin_reload, daemon);
         return 0;
 }
@@ -302,7 +315,10 @@ static int start(struct daemon *daemon)
         r = start_server(daemon);
         if (r < 0)
                 return r;
-        return prepare_reload(daemon);
+        r = prepare_reload(daemon);
+        if (r < 0)
+                return r;
+        return announce(daemon);
 }
 
 static void stop(struct daemon *daemon)
@@ -310,6 +326,7 @@ static void stop(struct daemon *daemon)
         for (size_t i = 0; i < SIGNALS; i++)
                 if (daemon->signals[i])
                         event_free(daemon->signals[i]);
+        watch_stop(&daemon->watch);
         if (daemon->server)
                 server_close(daemon->server);
         reload_deinit(&daemon->reload);
@@ -334,10 +351,8 @@ static int run(const struct options *options)
         daemon.service = !options->foreground && service_is_used();
         log_setup(LOG_LEVEL_INFO, daemon.service);
         r = start(&daemon);
-        if (!r) {
-                announce(&daemon);
+        if (!r)
                 event_base_dispatch(daemon.base);
-        }
         stop(&daemon);
         libevent_global_shutdown();
         return r ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -30,6 +30,12 @@ static void tell(struct server_waiters *waiters, int result, const char *error)
         }
 }
 
+static void say_busy(const struct reload *reload, bool busy)
+{
+        if (reload->on_busy)
+                reload->on_busy(busy);
+}
+
 static void fail(struct reload *reload, int result)
 {
         log_error("the configuration was not read again: %s", reload->error);
@@ -43,6 +49,7 @@ static void start(struct reload *reload)
 
         STAILQ_CONCAT(&reload->waiting, &reload->next);
         reload->again = false;
+        say_busy(reload, true);
         /* Signals are for the thread that runs the event loop. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -53,6 +60,7 @@ static void start(struct reload *reload)
                 snprintf(reload->error, sizeof(reload->error), "cannot start a thread: %s",
                         strerror(r));
                 fail(reload, -r);
+                say_busy(reload, false);
                 return;
         }
         pthread_setname_np(reload->thread, "reload");
@@ -82,6 +90,7 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
                 log_info("the configuration was read again");
                 tell(&reload->waiting, 0, NULL);
         }
+        say_busy(reload, false);
         if (reload->again)
                 start(reload);
 }

@@ -29,6 +29,9 @@ struct reload {
         int (*apply)(void *context, struct config *config, char error[CONFIG_ERROR_MAX]);
         void *context;
 
+        /* A reading begins, and is over, whatever came of it; NULL: nobody is told. */
+        void (*on_busy)(bool busy);
+
         /* The thread's, until it has finished. */
         int result;
         struct config config;

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/lock.h"
+#include "base/progress.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -34,6 +35,7 @@ static int count_cachestat(
 
         if (syscall(SYS_cachestat, file->fd, &asked, &pages, 0) < 0)
                 return -errno;
+        progress_made();
         ret->committed = (pages.cached + pages.evicted) * file->page_size;
         ret->swapped = pages.evicted * file->page_size;
         return 0;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +112,10 @@ static int call_fallocate(const struct memfile *file, int mode, struct range ran
                 r = file->fallocate(file->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)range.start,
                         (off_t)(range.end - range.start));
         } while (r < 0 && errno == EINTR);
-        return r < 0 ? -errno : 0;
+        if (r < 0)
+                return -errno;
+        progress_made();
+        return 0;
 }
 
 int memfile_punch(const struct memfile *file, struct range range)
@@ -130,8 +134,10 @@ static int write_zeros(const struct memfile *file, struct range range)
 
                 if (n < 0 && errno != EINTR)
                         return -errno;
-                if (n > 0)
+                if (n > 0) {
                         range.start += (uint64_t)n;
+                        progress_made();
+                }
         }
         return 0;
 }
@@ -182,6 +188,7 @@ int memfile_find_data(const struct memfile *file, struct range range, struct ran
         end = lseek(file->fd, start, SEEK_HOLE);
         if (end < 0)
                 return -errno;
+        progress_made();
         ret->start = (uint64_t)start;
         ret->end = (uint64_t)end < range.end ? (uint64_t)end : range.end;
         /* Somebody may have punched in between: then the hole is at once. */

@@ -72,6 +72,22 @@ struct memory_statistics {
 
 void memory_statistics(struct memory *memory, struct memory_statistics *ret);
 
+/* What one of the threads has done, and whether it should be doing something. */
+struct memory_progress {
+        const char *thread; /* "reclaim" or "scan" */
+        uint64_t steps;     /* see base/progress.h */
+        bool has_work;      /* now, by the clock */
+};
+
+#define MEMORY_THREADS 2
+
+/*
+ * For a watchdog: a thread is stuck if it has had work for long and its steps stay the same. Takes
+ * no lock that is held for long; `now` is clock_now().
+ */
+void memory_progress(
+        struct memory *memory, uint64_t now, struct memory_progress ret[MEMORY_THREADS]);
+
 /* ---- pools ----------------------------------------------------------------------------------- */
 
 struct pool_options {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/lock.h"
+#include "base/progress.h"
 #include "memory/account.h"
 #include "memory/memfile.h"
 #include "memory/pool.h"
@@ -105,12 +106,16 @@ struct memory {
         struct lock_condition work_wake;
         struct pool_list work;  /* pools with something to do for the reclaim thread */
         struct pool_list later; /* and those where it can wait, by their time */
+        bool work_busy;         /* the thread is at one of them */
         bool work_stop;
+        struct progress reclaim_progress;
 
         struct lock scan_lock;
         struct lock_condition scan_wake;
         struct pool_list scans; /* pools with askers */
+        bool scan_busy;
         bool scan_stop;
+        struct progress scan_progress;
         struct scan_budget scan_budget; /* of the scan thread */
 
         uint64_t committing; /* of the reclaim thread: bytes that were promised and are to come */

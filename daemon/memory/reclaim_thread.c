@@ -70,6 +70,7 @@ static struct pool *wait_for_work(struct memory *memory)
         LOCK_SCOPE(&memory->work_lock);
         struct pool *pool;
 
+        memory->work_busy = false;
         for (;;) {
                 uint64_t next = revive(memory, clock_now());
 
@@ -85,6 +86,7 @@ static struct pool *wait_for_work(struct memory *memory)
         }
         dequeue(memory, pool);
         pool->urgent = false;
+        memory->work_busy = true;
         return pool;
 }
 
@@ -115,7 +117,10 @@ void *reclaim_thread(void *argument)
         struct memory *memory = argument;
         struct pool *pool;
 
-        while ((pool = wait_for_work(memory)))
+        progress_follow(&memory->reclaim_progress);
+        while ((pool = wait_for_work(memory))) {
                 put_back(memory, pool, reclaim_step(pool, clock_now()));
+                progress_made();
+        }
         return NULL;
 }

@@ -97,8 +97,10 @@ static bool wait_for_askers(struct memory *memory)
 {
         LOCK_SCOPE(&memory->scan_lock);
 
+        memory->scan_busy = false;
         while (TAILQ_EMPTY(&memory->scans) && !memory->scan_stop)
                 lock_condition_wait(&memory->scan_wake, &memory->scan_lock);
+        memory->scan_busy = true;
         return !memory->scan_stop;
 }
 
@@ -106,7 +108,10 @@ void *scan_thread(void *argument)
 {
         struct memory *memory = argument;
 
-        while (wait_for_askers(memory))
+        progress_follow(&memory->scan_progress);
+        while (wait_for_askers(memory)) {
                 scan_step(memory, clock_now());
+                progress_made();
+        }
         return NULL;
 }

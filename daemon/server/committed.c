@@ -18,7 +18,7 @@ void committed_note(struct served *served)
                 limits_note_committed(served->account, bytes);
 }
 
-static void note_all(struct server *server)
+void committed_note_all(struct server *server)
 {
         uint64_t now = clock_now();
         struct served *served;
@@ -43,7 +43,7 @@ int committed_check(const struct session *session)
         if (!is_limited(pool) && !is_limited(total))
                 return 0;
         if (is_limited(total))
-                note_all(session->server);
+                committed_note_all(session->server);
         committed_note(session->served);
         return limits_room(pool, LIMIT_COMMITTED) && limits_room(total, LIMIT_COMMITTED)
                        ? 0

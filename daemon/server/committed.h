@@ -2,6 +2,7 @@
 #pragma once
 
 struct served;
+struct server;
 struct session;
 
 /*
@@ -17,3 +18,6 @@ int committed_check(const struct session *session);
 
 /* Asks the kernel what it stores for the pool, and notes it. */
 void committed_note(struct served *served);
+
+/* The same for all pools, at most every tenth of a second. */
+void committed_note_all(struct server *server);

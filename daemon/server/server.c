@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/closer.h"
+#include "server/committed.h"
 #include "server/state.h"
 
 #include <stddef.h>
@@ -205,6 +206,18 @@ void server_forget_session(struct server *server, struct session *session)
         server->connections--;
         if (server->stopping && TAILQ_EMPTY(&server->sessions))
                 event_active(&server->stopped, EV_TIMEOUT, 0);
+}
+
+void server_summary(struct server *server, struct server_summary *ret)
+{
+        committed_note_all(server);
+        *ret = (struct server_summary){
+                .sessions = server->open_sessions,
+                .pools = server->pools.count,
+                .held = server->limits.total->used[LIMIT_BYTES],
+                .stored = server->limits.total->used[LIMIT_COMMITTED],
+                .operations = server->statistics.operations,
+        };
 }
 
 void server_close(struct server *server)

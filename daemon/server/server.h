@@ -44,6 +44,17 @@ STAILQ_HEAD(server_waiters, server_waiter);
 typedef void server_reload(void *context, struct server_waiter *waiter);
 void server_set_reload(struct server *server, server_reload *reload, void *context);
 
+/* The daemon in a few numbers; bytes. Asks the kernel for the size of each pool (fstat). */
+struct server_summary {
+        uint64_t sessions; /* that said Hello */
+        uint64_t pools;
+        uint64_t held;   /* by all sessions: what two of them hold counts for both */
+        uint64_t stored; /* by the kernel, in RAM and swap, for all pools */
+        uint64_t operations;
+};
+
+void server_summary(struct server *server, struct server_summary *ret);
+
 /* For tests: the pool of that name, borrowed; NULL if there is none. */
 struct pool *server_find_pool(struct server *server, const char *name);
 

@@ -2,6 +2,7 @@
 #include "service/service.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -32,10 +33,40 @@ int service_take_socket(int *ret_fd)
         return 0;
 }
 
+uint64_t service_watchdog(void)
+{
+        uint64_t usec = 0;
+
+        return sd_watchdog_enabled(0, &usec) > 0 ? usec * NSEC_PER_USEC : 0;
+}
+
 /* A manager that cannot be told will find out by itself; there is nothing to do about it here. */
 void service_notify_ready(const char *status)
 {
         (void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+}
+
+void service_notify_watchdog(void)
+{
+        (void)sd_notify(0, "WATCHDOG=1");
+}
+
+void service_notify_status(const char *status)
+{
+        (void)sd_notifyf(0, "STATUS=%s", status);
+}
+
+/* The time is for Type=notify-reload, from systemd 253 on, which needs it to tell an old answer
+ * from a new one. */
+void service_notify_reloading(void)
+{
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                (unsigned long long)(clock_now() / NSEC_PER_USEC));
+}
+
+void service_notify_reloaded(void)
+{
+        (void)sd_notify(0, "READY=1");
 }
 
 void service_notify_stopping(void)

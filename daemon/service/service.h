@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * The service manager. These functions do nothing, and say so, where systemd did not start us. Not
@@ -19,8 +20,21 @@ bool service_is_used(void);
  */
 int service_take_socket(int *ret_fd);
 
-/* READY=1, and what `systemctl status` shows. */
+/* The time in ns in which systemd wants to hear from us, again and again; 0: it does not. */
+uint64_t service_watchdog(void);
+
+/* READY=1: we serve. `status` is what `systemctl status` shows. */
 void service_notify_ready(const char *status);
+
+/* WATCHDOG=1: we are alive. */
+void service_notify_watchdog(void);
+
+/* STATUS=, again. */
+void service_notify_status(const char *status);
+
+/* RELOADING=1: we read the configuration again; and READY=1 when that is over, however. */
+void service_notify_reloading(void);
+void service_notify_reloaded(void);
 
 /* STOPPING=1. */
 void service_notify_stopping(void);

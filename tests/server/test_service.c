@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/service.h"
 
+#include "base/clock.h"
 #include "support/harness.h"
 
 #include <errno.h>
@@ -147,25 +148,80 @@ START_TEST(sockets_of_another_process_are_none)
 }
 END_TEST
 
-START_TEST(manager_is_notified)
+/* Where systemd would listen. */
+static int listen_as_manager(void)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
-        char buffer[256] = {0};
-        int fd;
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-        save();
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", folder);
         ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         setenv("NOTIFY_SOCKET", address.sun_path, 1);
+        return fd;
+}
+
+static const char *receive(int fd)
+{
+        static char buffer[256];
+        ssize_t n = recv(fd, buffer, sizeof(buffer) - 1, MSG_DONTWAIT);
+
+        ck_assert_int_gt(n, 0);
+        buffer[n] = 0;
+        return buffer;
+}
+
+START_TEST(manager_is_notified)
+{
+        int fd;
+
+        save();
+        fd = listen_as_manager();
         ck_assert(service_is_used());
         service_notify_ready("All is well");
-        ck_assert_int_gt(recv(fd, buffer, sizeof(buffer) - 1, 0), 0);
-        ck_assert_str_eq(buffer, "READY=1\nSTATUS=All is well");
+        ck_assert_str_eq(receive(fd), "READY=1\nSTATUS=All is well");
+        service_notify_status("All is better");
+        ck_assert_str_eq(receive(fd), "STATUS=All is better");
+        service_notify_watchdog();
+        ck_assert_str_eq(receive(fd), "WATCHDOG=1");
         service_notify_stopping();
-        ck_assert_int_gt(recv(fd, buffer, sizeof(buffer) - 1, 0), 0);
-        ck_assert_ptr_nonnull(strstr(buffer, "STOPPING=1"));
+        ck_assert_ptr_nonnull(strstr(receive(fd), "STOPPING=1"));
         close(fd);
+        restore();
+}
+END_TEST
+
+START_TEST(reload_is_said_with_its_time)
+{
+        uint64_t before = clock_now() / NSEC_PER_USEC;
+        unsigned long long said;
+        int fd;
+
+        save();
+        fd = listen_as_manager();
+        service_notify_reloading();
+        ck_assert_int_eq(sscanf(receive(fd), "RELOADING=1\nMONOTONIC_USEC=%llu", &said), 1);
+        ck_assert_uint_ge(said, before);
+        ck_assert_uint_le(said, clock_now() / NSEC_PER_USEC);
+        service_notify_reloaded();
+        ck_assert_str_eq(receive(fd), "READY=1");
+        close(fd);
+        restore();
+}
+END_TEST
+
+START_TEST(watchdog_is_asked_for_by_systemd)
+{
+        char pid[32];
+
+        save();
+        unsetenv("WATCHDOG_USEC");
+        ck_assert_uint_eq(service_watchdog(), 0);
+        setenv("WATCHDOG_USEC", "2500000", 1);
+        snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        setenv("WATCHDOG_PID", pid, 1);
+        ck_assert_uint_eq(service_watchdog(), 2500 * NSEC_PER_MSEC);
+        setenv("WATCHDOG_PID", "1", 1);
+        ck_assert_uint_eq(service_watchdog(), 0);
         restore();
 }
 END_TEST
@@ -182,5 +238,7 @@ int main(void)
         tcase_add_test(tests, two_sockets_are_refused);
         tcase_add_test(tests, sockets_of_another_process_are_none);
         tcase_add_test(tests, manager_is_notified);
+        tcase_add_test(tests, reload_is_said_with_its_time);
+        tcase_add_test(tests, watchdog_is_asked_for_by_systemd);
         return harness_run(suite);
 }
