@@ -3,24 +3,56 @@
 
 #include <string.h>
 
+#define OPTIONS_COMMON (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_COLOR))
+
+#define OPTIONS_TABLE                                                                              \
+        (OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_RAW) | OPTION_BIT(OPTION_BYTES) |             \
+                OPTION_BIT(OPTION_NO_HEADER) | OPTION_BIT(OPTION_COLUMNS))
+
+#define POOL OPTION_BIT(OPTION_POOL)
+#define YES  OPTION_BIT(OPTION_YES)
+
 static const struct command commands[] = {
-        {"ping", "ask the daemon for an answer, and say how long it took", .run = ping_run},
-        {"status", "the daemon and a pool, in numbers", .word = WORD_POOL_IF_ANY,
-                .run = status_run},
-        {"usage", "where a pool's memory has gone, by kind", true, WORD_POOL_IF_ANY, usage_run},
-        {"pools", "the pools that you may know of", .run = pools_run},
-        {"limits", "what may be used at most, and what is used", .word = WORD_POOL_IF_ANY,
-                .run = limits_run},
-        {"sessions", "who is connected, and what they hold", .run = sessions_run},
-        {"dump", "every range of a pool", .word = WORD_POOL_IF_ANY, .run = dump_run},
+        {"ping", "ask the daemon for an answer, and say how long it took", .columns = &ping_columns,
+                .run = ping_run},
+        {"status", "the daemon and a pool, in numbers", .word = WORD_POOL, .options = POOL,
+                .columns = &status_columns, .run = status_run},
+        {"usage", "where a pool's memory has gone, by kind", .word = WORD_POOL,
+                .options = POOL | OPTION_BIT(OPTION_KNOWN), .columns = &usage_columns,
+                .run = usage_run,
+                .text = "The daemon asks the kernel first; if it is asked too often it answers "
+                        "from before, and\nsays how old its numbers are."},
+        {"pools", "the pools that you may know of", .columns = &pools_columns, .run = pools_run},
+        {"limits", "what may be used at most, and what is used", .word = WORD_POOL, .options = POOL,
+                .columns = &limits_columns, .run = limits_run},
+        {"sessions", "who is connected, and what they hold", .columns = &sessions_columns,
+                .run = sessions_run},
+        {"dump", "every range of a pool", .word = WORD_POOL, .options = POOL,
+                .columns = &dump_columns, .run = dump_run},
         {"destroy", "end a pool, and the sessions that are in it", .word = WORD_POOL,
-                .run = destroy_run},
-        {"kick", "end a session", .word = WORD_SESSION, .run = kick_run},
-        {"reload", "have the daemon read its configuration again", .run = reload_run},
-        {"help", "this", .run = NULL},
+                .word_needed = true, .options = POOL | YES, .run = destroy_run,
+                .text = "For administrators of the pool."},
+        {"kick", "end a session", .word = WORD_SESSION, .word_needed = true, .options = YES,
+                .run = kick_run,
+                .text = "For administrators, and for the user whose session it is."},
+        {"reload", "have the daemon read its configuration again", .run = reload_run,
+                .text = "For administrators of the daemon. If the configuration has an error "
+                        "nothing changes."},
+        {"completion", "what a shell needs to complete these words", .word = WORD_SHELL,
+                .word_needed = true, .run_alone = completion_run,
+                .text = "For what is not installed: source <(filememctl completion bash)"},
+        {"schema", "the JSON schema of what a command prints", .word = WORD_COMMAND,
+                .word_needed = true, .run_alone = schema_run},
+        {"help", "this, or about one command", .word = WORD_COMMAND, .columns = &help_columns,
+                .run_alone = help_run},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const struct command *command_at(size_t index)
+{
+        return index < COMMANDS ? &commands[index] : NULL;
+}
 
 const struct command *command_find(const char *name)
 {
@@ -30,44 +62,24 @@ const struct command *command_find(const char *name)
         return NULL;
 }
 
-void command_print_help(FILE *where)
+uint64_t command_options(const struct command *command)
 {
-        static const char *const words[] = {
-                [WORD_NONE] = "",
-                [WORD_POOL_IF_ANY] = " [POOL]",
-                [WORD_POOL] = " POOL",
-                [WORD_SESSION] = " SESSION",
-        };
+        uint64_t options = OPTIONS_COMMON | command->options;
 
-        fputs("Usage: filememctl [--socket PATH] COMMAND [OPTION...]\n"
-              "Asks filememd, the memory server of this host.\n"
-              "\n"
-              "Commands:\n",
-                where);
-        for (size_t i = 0; i < COMMANDS; i++) {
-                int used = fprintf(where, "  %s%s", commands[i].name, words[commands[i].word]);
+        if (command->run)
+                options |= OPTION_BIT(OPTION_SOCKET);
+        if (command->columns)
+                options |= OPTIONS_TABLE;
+        if (command->columns && !command->columns->record)
+                options |= OPTION_BIT(OPTION_SORT);
+        return options;
+}
 
-                fprintf(where, "%*s %s\n", used < 16 ? 16 - used : 0, "", commands[i].help);
-        }
-        fputs("\n"
-              "POOL is the default pool where it may be left out.\n"
-              "\n"
-              "Options:\n"
-              "  -s, --socket PATH  where the daemon listens; otherwise $FILEMEM_SOCKET, else\n"
-              "                     " FILEMEM_SOCKET_DEFAULT " or, when not root,\n"
-              "                     $XDG_RUNTIME_DIR/filemem/filemem.sock if that exists\n"
-              "  -b, --bytes        sizes in bytes instead of 1.5M\n"
-              "  -j, --json         JSON: {\"COMMAND\":[{...}]}, sizes in bytes, times in ns\n"
-              "      --no-header    leave out the line above the columns and the line below\n"
-              "      --known        usage: what the daemon knows, without asking the kernel\n"
-              "  -y, --yes          destroy, kick: do not ask on a terminal\n"
-              "  -h, --help         this\n"
-              "  -V, --version      the version\n"
-              "\n"
-              "Exit codes:\n"
-              "  0  fine\n"
-              "  1  the daemon refused or failed, or the output could not be written\n"
-              "  2  the command line is wrong\n"
-              "  3  the daemon cannot be reached, or went away\n",
-                where);
+const char *command_word(const struct command *command, char *text)
+{
+        text[0] = 0;
+        if (command->word != WORD_NONE)
+                snprintf(text, COMMAND_WORD_MAX, command->word_needed ? " %s" : " [%s]",
+                        word_infos[command->word].name);
+        return text;
 }

@@ -11,7 +11,7 @@ bool confirm(const struct options *options, const char *question, ...)
         va_list arguments;
         char answer[16];
 
-        if (options->yes || !isatty(STDIN_FILENO))
+        if (option_is_given(options, OPTION_YES) || !isatty(STDIN_FILENO))
                 return true;
         va_start(arguments, question);
         vfprintf(stderr, question, arguments);

@@ -2,17 +2,20 @@
 #include "command.h"
 #include "table.h"
 
-static const struct column columns[] = {
-        {"start", "START", COLUMN_OFFSET},
-        {"end", "END", COLUMN_OFFSET},
-        {"length", "LENGTH", COLUMN_BYTES},
-        {"kind", "KIND", COLUMN_TEXT},
-        {"refs", "REFS", COLUMN_NUMBER},
-        {"committed", "COMMITTED", COLUMN_BYTES},
-        {"estimated", "ESTIMATED", COLUMN_BOOL},
+static const struct column list[] = {
+        {"start", "START", COLUMN_OFFSET, .help = "first byte"},
+        {"end", "END", COLUMN_OFFSET, .help = "first byte after it"},
+        {"length", "LENGTH", COLUMN_BYTES, .help = "end minus start"},
+        {"kind", "KIND", COLUMN_TEXT, .help = "what the range is for"},
+        {"refs", "REFS", COLUMN_NUMBER, .help = "references; 0: freed; 4294967295: being prepared"},
+        {"committed", "COMMITTED", COLUMN_BYTES, .help = "stored by the kernel in RAM or swap"},
+        {"estimated", "ESTIMATED", COLUMN_BOOL,
+                .help = "committed is an estimate until the next scan"},
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+const struct columns dump_columns = COLUMNS_OF(list);
+
+#define COLUMNS (sizeof(list) / sizeof(list[0]))
 #define PAGE    512
 
 static int add(struct table *table, const struct filemem_entry *entry)
@@ -52,7 +55,7 @@ static int add_all(struct table *table, filemem_session *session, const char *po
 int dump_run(filemem_session *session, const struct options *options)
 {
         struct table *table;
-        int r = table_new("dump", columns, COLUMNS, options, &table);
+        int r = table_new("dump", &dump_columns, options, &table);
 
         if (r < 0)
                 return r;

@@ -5,19 +5,21 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct column columns[] = {
-        {"limit", "LIMIT", COLUMN_TEXT},
-        {"session", "SESSION", COLUMN_BYTES},
-        {"session_maximum", "OF", COLUMN_BYTES},
-        {"user", "USER", COLUMN_BYTES},
-        {"user_maximum", "OF", COLUMN_BYTES},
-        {"pool", "POOL", COLUMN_BYTES},
-        {"pool_maximum", "OF", COLUMN_BYTES},
-        {"total", "TOTAL", COLUMN_BYTES},
-        {"total_maximum", "OF", COLUMN_BYTES},
+static const struct column list[] = {
+        {"limit", "LIMIT", COLUMN_TEXT, .help = "its name, as in filememd.conf(5)"},
+        {"session", "SESSION", COLUMN_BYTES, .help = "used by this session", .maybe = true},
+        {"session_maximum", "OF", COLUMN_BYTES, .help = "of at most", .maybe = true},
+        {"user", "USER", COLUMN_BYTES, .help = "used by all of this user", .maybe = true},
+        {"user_maximum", "OF", COLUMN_BYTES, .help = "of at most", .maybe = true},
+        {"pool", "POOL", COLUMN_BYTES, .help = "used by all in the pool", .maybe = true},
+        {"pool_maximum", "OF", COLUMN_BYTES, .help = "of at most", .maybe = true},
+        {"total", "TOTAL", COLUMN_BYTES, .help = "used by all", .maybe = true},
+        {"total_maximum", "OF", COLUMN_BYTES, .help = "of at most", .maybe = true},
 };
 
-#define COLUMNS    (sizeof(columns) / sizeof(columns[0]))
+const struct columns limits_columns = COLUMNS_OF(list);
+
+#define COLUMNS    (sizeof(list) / sizeof(list[0]))
 #define LIMITS_MAX 32
 
 static bool is_in_bytes(const char *name)
@@ -61,7 +63,7 @@ int limits_run(filemem_session *session, const struct options *options)
                 count = filemem_limits(session, limits, LIMITS_MAX);
         if (count < 0)
                 return count;
-        r = table_new("limits", columns, COLUMNS, options, &table);
+        r = table_new("limits", &limits_columns, options, &table);
         if (r < 0)
                 return r;
         for (int i = 0; i < count && i < LIMITS_MAX && r == 0; i++)

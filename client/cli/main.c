@@ -47,7 +47,7 @@ static enum exit_code run(const struct command *command, const struct options *o
                 .size = sizeof(how), .label = "filememctl", .no_pool = true};
         enum exit_code code = EXIT_CODE_OK;
         filemem_session *session;
-        int r = filemem_open(options->socket, &how, &session);
+        int r = filemem_open(options->value[OPTION_SOCKET], &how, &session);
 
         if (r < 0)
                 return open_error(r);
@@ -58,9 +58,25 @@ static enum exit_code run(const struct command *command, const struct options *o
         return code;
 }
 
+/* Returns the exit code of what needs no daemon. */
+static enum exit_code run_alone(const struct options *options)
+{
+        int r;
+
+        if (option_is_given(options, OPTION_VERSION)) {
+                puts("filememctl " FILEMEM_VERSION);
+                return EXIT_CODE_OK;
+        }
+        r = option_is_given(options, OPTION_HELP) ? help_run(options)
+                                                  : options->command->run_alone(options);
+        if (r == 0)
+                return EXIT_CODE_OK;
+        fprintf(stderr, "filememctl: %s\n", strerror(-r));
+        return EXIT_CODE_REFUSED;
+}
+
 int main(int argc, char **argv)
 {
-        const struct command *command;
         struct options options;
         enum exit_code code;
 
@@ -69,12 +85,10 @@ int main(int argc, char **argv)
         code = options_parse(&options, argc, argv);
         if (code != EXIT_CODE_OK)
                 return (int)code;
-        command = options.command ? command_find(options.command) : NULL;
-        if (options.version)
-                puts("filememctl " FILEMEM_VERSION);
-        else if (!command || !command->run)
-                command_print_help(stdout);
+        if (option_is_given(&options, OPTION_VERSION) || option_is_given(&options, OPTION_HELP) ||
+                !options.command->run)
+                code = run_alone(&options);
         else
-                code = run(command, &options);
+                code = run(options.command, &options);
         return (int)finish_output(code);
 }

@@ -1,116 +1,253 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.h"
 
+#include "columns.h"
 #include "command.h"
+#include "complain.h"
+#include "suggest.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-enum { OPTION_KNOWN = 256, OPTION_NO_HEADER };
+#define LONG_BASE 256 /* what getopt_long() returns for the first option of the table */
 
-static const struct option long_options[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {"bytes", no_argument, NULL, 'b'},
-        {"yes", no_argument, NULL, 'y'},
-        {"no-header", no_argument, NULL, OPTION_NO_HEADER},
-        {"known", no_argument, NULL, OPTION_KNOWN},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-};
+/* ---- what getopt wants ----------------------------------------------------------------------- */
 
-static enum exit_code complain(const char *what, const char *word)
+static int has_argument(const struct option_info *info)
 {
-        fprintf(stderr, "filememctl: %s%s (try filememctl --help)\n", what, word);
-        return EXIT_CODE_USAGE;
+        if (!info->argument)
+                return no_argument;
+        return info->optional ? optional_argument : required_argument;
 }
 
-static bool take(struct options *options, int option)
+/* "-": words come in their order; ":": a value that is missing is told from an unknown option. */
+static void list_options(struct option *list, char *letters)
 {
-        switch (option) {
-        case 's':
-                options->socket = optarg;
-                return true;
-        case 'j':
-                options->json = true;
-                return true;
-        case 'b':
-                options->bytes = true;
-                return true;
-        case 'y':
-                options->yes = true;
-                return true;
-        case OPTION_NO_HEADER:
-                options->no_header = true;
-                return true;
-        case OPTION_KNOWN:
-                options->known = true;
-                return true;
-        case 'h':
-                options->help = true;
-                return true;
-        case 'V':
-                options->version = true;
-                return true;
-        default:
-                return false;
+        letters += strlen(strcpy(letters, "-:"));
+        for (int id = 0; id < OPTION_COUNT; id++) {
+                const struct option_info *info = &option_infos[id];
+
+                list[id] = (struct option){info->name, has_argument(info), NULL, LONG_BASE + id};
+                if (info->letter)
+                        *letters++ = info->letter;
+                if (info->letter && info->argument)
+                        *letters++ = ':';
         }
+        list[OPTION_COUNT] = (struct option){NULL, 0, NULL, 0};
+        *letters = 0;
 }
 
-static bool take_session(struct options *options, const char *word)
+static int find_letter(int letter)
 {
+        for (int id = 0; id < OPTION_COUNT; id++)
+                if (letter >= LONG_BASE ? letter - LONG_BASE == id
+                                        : option_infos[id].letter == (char)letter)
+                        return id;
+        return -1;
+}
+
+/* ---- what was said --------------------------------------------------------------------------- */
+
+static enum exit_code take_option(struct options *options, enum option_id id, const char *value)
+{
+        const struct option_info *info = &option_infos[id];
+        const char *sentence;
+
+        options->given |= OPTION_BIT(id);
+        options->value[id] = value;
+        if (!value)
+                return EXIT_CODE_OK;
+        if (info->of && !option_is_one_of(value, info->of))
+                return complain_of_choice(info->name, value, info->of);
+        sentence = info->check ? info->check(value) : NULL;
+        return sentence ? complain("--%s: %s", info->name, sentence) : EXIT_CODE_OK;
+}
+
+static enum exit_code take_unknown(const char *word)
+{
+        char name[64];
+        const char *similar = NULL;
+
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+        if (!strncmp(name, "--", 2))
+                similar = suggest_option(name + 2);
+        if (similar)
+                return complain("there is no option %s: did you mean --%s?", name, similar);
+        return complain("there is no option %s: 'filememctl help' lists them", name);
+}
+
+/* word: of argv, where getopt found it. */
+static enum exit_code take_mistake(const char *word, int letter, bool missing)
+{
+        char short_name[3] = {'-', (char)letter, 0};
+        int id = letter ? find_letter(letter) : -1;
+
+        if (id >= 0 && missing)
+                return complain("--%s needs a value: write --%s %s", option_infos[id].name,
+                        option_infos[id].name, option_infos[id].argument);
+        if (id >= 0)
+                return complain("--%s takes no value: leave out what comes after the \"=\"",
+                        option_infos[id].name);
+        return take_unknown(letter ? short_name : word);
+}
+
+static enum exit_code complain_of_command(const char *word)
+{
+        const char *similar = suggest_command(word);
+
+        if (similar)
+                return complain("there is no command '%s': did you mean '%s'?", word, similar);
+        return complain("there is no command '%s': 'filememctl help' lists them", word);
+}
+
+static enum exit_code take_word(struct options *options, const char *word)
+{
+        const struct command *command = options->command;
+
+        if (command && (options->word || command->word == WORD_NONE))
+                return complain("%s is one word too many: 'filememctl help %s' shows how it is "
+                                "written",
+                        word, command->name);
+        if (command) {
+                options->word = word;
+                return EXIT_CODE_OK;
+        }
+        options->command = command_find(word);
+        if (options->command)
+                return EXIT_CODE_OK;
+        return complain_of_command(word);
+}
+
+/* Options and words in any order; of a command that runs a program, what begins with that is its.
+ */
+static enum exit_code take_all(struct options *options, int argc, char **argv)
+{
+        struct option list[OPTION_COUNT + 1];
+        char letters[2 * OPTION_COUNT + 3];
+        enum exit_code code = EXIT_CODE_OK;
+        int letter;
+
+        list_options(list, letters);
+        opterr = 0; /* its line would begin with whatever we were called by */
+        while (code == EXIT_CODE_OK &&
+                (letter = getopt_long(argc, argv, letters, list, NULL)) != -1) {
+                if (letter == 1 && options->command && options->command->runs_program) {
+                        optind--;
+                        break;
+                }
+                if (letter == 1)
+                        code = take_word(options, optarg);
+                else if (letter == '?' || letter == ':')
+                        code = take_mistake(argv[optind - 1], optopt, letter == ':');
+                else
+                        code = take_option(options, (enum option_id)find_letter(letter), optarg);
+        }
+        if (options->command && options->command->runs_program)
+                options->program = argv + optind;
+        else
+                for (; code == EXIT_CODE_OK && optind < argc; optind++)
+                        code = take_word(options, argv[optind]);
+        return code;
+}
+
+/* ---- whether it fits together ---------------------------------------------------------------- */
+
+/* The word after a command that is about another one. */
+static enum exit_code check_command(const struct options *options)
+{
+        const struct command *about = command_find(options->word);
+
+        if (!about)
+                return complain_of_command(options->word);
+        if (options->command->columns || about->columns)
+                return EXIT_CODE_OK;
+        return complain("%s prints no JSON: 'filememctl help --columns command,columns' shows "
+                        "which do",
+                about->name);
+}
+
+static enum exit_code check_word(struct options *options)
+{
+        const struct command *command = options->command;
+        const struct word_info *info = &word_infos[command->word];
         char *end;
 
-        errno = 0;
-        options->session = strtoull(word, &end, 10);
-        return word[0] >= '0' && word[0] <= '9' && !*end && !errno;
-}
-
-/* What comes after the command, NULL if nothing does. Returns whether that is as it should be. */
-static bool take_word(struct options *options, const struct command *command, const char *word)
-{
-        switch (command->word) {
-        case WORD_POOL_IF_ANY:
-                options->pool = word;
-                return true;
-        case WORD_POOL:
-                options->pool = word;
-                return word != NULL;
-        case WORD_SESSION:
-                return word && take_session(options, word);
-        case WORD_NONE:
-        default:
-                return true;
+        if (command->word == WORD_POOL && options->word) {
+                if (options->pool && strcmp(options->pool, options->word) != 0)
+                        return complain("%s or %s? say one pool", options->word, options->pool);
+                options->pool = options->word;
         }
+        if (command->word_needed && !options->word &&
+                !(command->word == WORD_POOL && options->pool))
+                return complain("%s: %s", command->name, info->say);
+        if (!options->word)
+                return EXIT_CODE_OK;
+        if (!options->word[0])
+                return complain(
+                        "%s: %s is empty: leave it out, or say which", command->name, info->name);
+        if (info->of && !option_is_one_of(options->word, info->of))
+                return complain("%s: %s", command->name, info->say);
+        if (command->word == WORD_COMMAND)
+                return check_command(options);
+        if (command->word != WORD_SESSION)
+                return EXIT_CODE_OK;
+        errno = 0;
+        options->session = strtoull(options->word, &end, 10);
+        if (options->word[0] < '0' || options->word[0] > '9' || *end || errno)
+                return complain("'%s' is no session: %s", options->word, info->say);
+        return EXIT_CODE_OK;
 }
 
-enum exit_code options_parse(struct options *options, int argc, char *const *argv)
+static enum exit_code check_options(const struct options *options)
 {
-        const struct command *command;
-        int option;
+        uint64_t wrong = options->given & ~command_options(options->command);
+
+        for (int id = 0; id < OPTION_COUNT; id++)
+                if (wrong & OPTION_BIT(id))
+                        return complain("--%s is not for %s: 'filememctl help %s' lists what is",
+                                option_infos[id].name, options->command->name,
+                                options->command->name);
+        if (options->json && options->raw)
+                return complain("--json or --raw? say one of them");
+        return columns_check(options);
+}
+
+static bool wants_color(const struct options *options)
+{
+        const char *when = options->value[OPTION_COLOR], *no = getenv("NO_COLOR");
+        const char *terminal = getenv("TERM");
+
+        if (!options_for_people(options))
+                return false;
+        if (option_is_given(options, OPTION_COLOR) && (!when || !strcmp(when, "always")))
+                return true;
+        if (when && !strcmp(when, "never"))
+                return false;
+        return isatty(STDOUT_FILENO) && (!no || !no[0]) && terminal &&
+               strcmp(terminal, "dumb") != 0;
+}
+
+enum exit_code options_parse(struct options *options, int argc, char **argv)
+{
+        enum exit_code code;
 
         *options = (struct options){0};
-        opterr = 0; /* its line would begin with whatever we were called by */
-        while ((option = getopt_long(argc, argv, "s:jbyhV", long_options, NULL)) != -1)
-                if (!take(options, option))
-                        return complain("unknown option, or its value is missing or too much: ",
-                                argv[optind - 1]);
-        if (options->help || options->version)
+        code = take_all(options, argc, argv);
+        if (code != EXIT_CODE_OK)
+                return code;
+        if (option_is_given(options, OPTION_HELP) || option_is_given(options, OPTION_VERSION))
                 return EXIT_CODE_OK;
-        if (optind == argc)
-                return complain("say what to do", "");
-        options->command = argv[optind];
-        command = command_find(options->command);
-        if (!command)
-                return complain("unknown command: ", options->command);
-        if (!take_word(options, command, argc - optind - 1 > 0 ? argv[optind + 1] : NULL))
-                return complain("say which, after ", options->command);
-        if (optind + (command->word == WORD_NONE ? 1 : 2) < argc)
-                return complain("one word too many: ", argv[argc - 1]);
-        if (options->known && !command->takes_known)
-                return complain("--known is for usage, not for ", options->command);
-        return EXIT_CODE_OK;
+        if (!options->command)
+                return complain("say what to do: 'filememctl help' lists the commands");
+        options->pool = options->value[OPTION_POOL];
+        options->json = option_is_given(options, OPTION_JSON);
+        options->raw = option_is_given(options, OPTION_RAW);
+        options->bytes = option_is_given(options, OPTION_BYTES);
+        options->no_header = option_is_given(options, OPTION_NO_HEADER);
+        options->color = wants_color(options);
+        code = check_options(options);
+        return code == EXIT_CODE_OK ? check_word(options) : code;
 }

@@ -4,9 +4,11 @@
 
 #include <time.h>
 
-static const struct column columns[] = {
-        {"time_ns", "ROUND TRIP", COLUMN_TIME},
+static const struct column list[] = {
+        {"time_ns", "ROUND TRIP", COLUMN_TIME, .help = "from the question to the answer"},
 };
+
+const struct columns ping_columns = RECORD_OF(list);
 
 static uint64_t now(void)
 {
@@ -22,5 +24,5 @@ int ping_run(filemem_session *session, const struct options *options)
         int r = filemem_ping(session);
         struct cell cells[] = {CELL_NUMBER(now() - start)};
 
-        return r < 0 ? r : table_print_record("ping", columns, cells, 1, options);
+        return r < 0 ? r : table_print_record("ping", &ping_columns, cells, options);
 }

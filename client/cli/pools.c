@@ -2,23 +2,28 @@
 #include "command.h"
 #include "table.h"
 
-static const struct column columns[] = {
-        {"id", NULL, COLUMN_NUMBER},
-        {"pool", "POOL", COLUMN_TEXT},
-        {"state", "STATE", COLUMN_TEXT},
-        {"private", NULL, COLUMN_BOOL},
-        {"uid", "UID", COLUMN_NUMBER},
-        {"sessions", "SESSIONS", COLUMN_NUMBER},
-        {"capacity", "CAPACITY", COLUMN_BYTES},
-        {"size", "SIZE", COLUMN_BYTES},
-        {"allocated", "ALLOCATED", COLUMN_BYTES},
-        {"committed", "COMMITTED", COLUMN_BYTES},
-        {"exec", "EXEC", COLUMN_BOOL},
-        {"entries", NULL, COLUMN_NUMBER},
-        {"metadata", NULL, COLUMN_BYTES},
+static const struct column list[] = {
+        {"id", "ID", COLUMN_NUMBER, .help = "never used again by this daemon", .extra = true},
+        {"pool", "POOL", COLUMN_TEXT, .help = "its name"},
+        {"state", "STATE", COLUMN_TEXT, .help = "open, draining or destroyed"},
+        {"private", "PRIVATE", COLUMN_BOOL, .help = "whether it has no name to join it by",
+                .extra = true},
+        {"uid", "UID", COLUMN_NUMBER, .help = "of a private one: who made it", .maybe = true},
+        {"sessions", "SESSIONS", COLUMN_NUMBER, .help = "that are in it"},
+        {"capacity", "CAPACITY", COLUMN_BYTES, .help = "the most that it can hold"},
+        {"size", "SIZE", COLUMN_BYTES, .help = "of its file in use so far"},
+        {"allocated", "ALLOCATED", COLUMN_BYTES, .help = "bytes that somebody holds"},
+        {"committed", "COMMITTED", COLUMN_BYTES,
+                .help = "of them, stored by the kernel, as far as known"},
+        {"exec", "EXEC", COLUMN_BOOL, .help = "whether it may be mapped for execution"},
+        {"entries", "ENTRIES", COLUMN_NUMBER, .help = "of its usage tree", .extra = true},
+        {"metadata", "METADATA", COLUMN_BYTES, .help = "memory of the daemon for tree and holdings",
+                .extra = true},
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+const struct columns pools_columns = COLUMNS_OF(list);
+
+#define COLUMNS (sizeof(list) / sizeof(list[0]))
 #define PAGE    256
 
 static const char *state_name(enum filemem_pool_state state)
@@ -78,7 +83,7 @@ static int add_all(struct table *table, filemem_session *session)
 int pools_run(filemem_session *session, const struct options *options)
 {
         struct table *table;
-        int r = table_new("pools", columns, COLUMNS, options, &table);
+        int r = table_new("pools", &pools_columns, options, &table);
 
         if (r < 0)
                 return r;

@@ -2,22 +2,25 @@
 #include "command.h"
 #include "table.h"
 
-static const struct column columns[] = {
-        {"session", "SESSION", COLUMN_NUMBER},
-        {"pid", "PID", COLUMN_NUMBER},
-        {"uid", "UID", COLUMN_NUMBER},
-        {"gid", "GID", COLUMN_NUMBER},
-        {"pool", "POOL", COLUMN_TEXT},
-        {"age_ns", "AGE", COLUMN_TIME},
-        {"held", "HELD", COLUMN_BYTES},
-        {"holdings", "RANGES", COLUMN_NUMBER},
-        {"requests", "REQUESTS", COLUMN_NUMBER},
-        {"read_only", NULL, COLUMN_BOOL},
-        {"parent", "PARENT", COLUMN_NUMBER},
-        {"label", "LABEL", COLUMN_TEXT},
+static const struct column list[] = {
+        {"session", "SESSION", COLUMN_NUMBER, .help = "its number"},
+        {"pid", "PID", COLUMN_NUMBER, .help = "the process that connected", .maybe = true},
+        {"uid", "UID", COLUMN_NUMBER, .help = "its user"},
+        {"gid", "GID", COLUMN_NUMBER, .help = "its group"},
+        {"pool", "POOL", COLUMN_TEXT, .help = "the pool that it is in", .maybe = true},
+        {"age_ns", "AGE", COLUMN_TIME, .help = "since it connected"},
+        {"held", "HELD", COLUMN_BYTES, .help = "bytes of the ranges that it holds"},
+        {"holdings", "RANGES", COLUMN_NUMBER, .help = "how many ranges these are"},
+        {"requests", "REQUESTS", COLUMN_NUMBER, .help = "that it has sent"},
+        {"read_only", "READ ONLY", COLUMN_BOOL, .help = "whether it may only read", .extra = true},
+        {"parent", "PARENT", COLUMN_NUMBER, .help = "of a peer: the session that opened it",
+                .maybe = true},
+        {"label", "LABEL", COLUMN_TEXT, .help = "what it says that it is", .maybe = true},
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+const struct columns sessions_columns = COLUMNS_OF(list);
+
+#define COLUMNS (sizeof(list) / sizeof(list[0]))
 #define PAGE    256
 
 static int add(struct table *table, const struct filemem_session_info *info)
@@ -61,7 +64,7 @@ static int add_all(struct table *table, filemem_session *session)
 int sessions_run(filemem_session *session, const struct options *options)
 {
         struct table *table;
-        int r = table_new("sessions", columns, COLUMNS, options, &table);
+        int r = table_new("sessions", &sessions_columns, options, &table);
 
         if (r < 0)
                 return r;

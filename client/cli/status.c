@@ -4,39 +4,53 @@
 
 #include <errno.h>
 
-static const struct column columns[] = {
-        {"version", "version", COLUMN_TEXT},
-        {"pid", "pid", COLUMN_NUMBER},
-        {"uptime_ns", "up for", COLUMN_TIME},
-        {"sessions", "sessions", COLUMN_NUMBER},
-        {"sessions_total", "sessions since the start", COLUMN_NUMBER},
-        {"requests", "requests", COLUMN_NUMBER},
-        {"operations", "operations", COLUMN_NUMBER},
-        {"refusals", "refusals", COLUMN_NUMBER},
-        {"protocol_errors", "protocol errors", COLUMN_NUMBER},
-        {"accounting", "accounting", COLUMN_TEXT},
-        {"scans", "scans", COLUMN_NUMBER},
-        {"reclaimed", "reclaimed", COLUMN_BYTES},
-        {"punches", "punches", COLUMN_NUMBER},
-        {"punch_failures", "punch failures", COLUMN_NUMBER},
-        {"max_message", "largest message", COLUMN_BYTES},
-        {"max_operations", "operations in a request", COLUMN_NUMBER},
-        {"pools", "pools", COLUMN_NUMBER},
-        {"pool", "pool", COLUMN_TEXT},
-        {"pool_sessions", "sessions in it", COLUMN_NUMBER},
-        {"capacity", "capacity", COLUMN_BYTES},
-        {"size", "size", COLUMN_BYTES},
-        {"page_size", "page", COLUMN_BYTES},
-        {"hugepage_size", "hugepage", COLUMN_BYTES},
-        {"chunk_size", "chunk", COLUMN_BYTES},
-        {"exec", "exec", COLUMN_BOOL},
-        {"zero", "zero", COLUMN_TEXT},
-        {"huge", "huge", COLUMN_TEXT},
-        {"entries", "entries", COLUMN_NUMBER},
-        {"metadata", "metadata", COLUMN_BYTES},
+static const struct column list[] = {
+        {"version", "version", COLUMN_TEXT, .help = "of the daemon"},
+        {"pid", "pid", COLUMN_NUMBER, .help = "of the daemon"},
+        {"uptime_ns", "up for", COLUMN_TIME, .help = "since the daemon started"},
+        {"sessions", "sessions", COLUMN_NUMBER, .help = "that are connected"},
+        {"sessions_total", "sessions since the start", COLUMN_NUMBER,
+                .help = "that have been since the start"},
+        {"requests", "requests", COLUMN_NUMBER, .help = "since the start"},
+        {"operations", "operations", COLUMN_NUMBER, .help = "in them"},
+        {"refusals", "refusals", COLUMN_NUMBER,
+                .help = "requests and operations that were not answered OK"},
+        {"protocol_errors", "protocol errors", COLUMN_NUMBER,
+                .help = "sessions that were ended for breaking the protocol"},
+        {"accounting", "accounting", COLUMN_TEXT,
+                .help = "how committed pages are counted: cachestat or seek"},
+        {"scans", "scans", COLUMN_NUMBER,
+                .help = "how often the kernel was asked for more than the sum"},
+        {"reclaimed", "reclaimed", COLUMN_BYTES, .help = "what was given back to the kernel"},
+        {"punches", "punches", COLUMN_NUMBER, .help = "how often"},
+        {"punch_failures", "punch failures", COLUMN_NUMBER, .help = "how often the kernel refused"},
+        {"max_message", "largest message", COLUMN_BYTES, .help = "the largest message"},
+        {"max_operations", "operations in a request", COLUMN_NUMBER,
+                .help = "the most operations in a request"},
+        {"pools", "pools", COLUMN_NUMBER, .help = "how many there are"},
+        {"pool", "pool", COLUMN_TEXT, .help = "the one that the rest is about", .maybe = true},
+        {"pool_sessions", "sessions in it", COLUMN_NUMBER, .help = "sessions in the pool",
+                .maybe = true},
+        {"capacity", "capacity", COLUMN_BYTES, .help = "the most that it can hold", .maybe = true},
+        {"size", "size", COLUMN_BYTES, .help = "of the pool's file in use so far", .maybe = true},
+        {"page_size", "page", COLUMN_BYTES, .help = "bytes of a page", .maybe = true},
+        {"hugepage_size", "hugepage", COLUMN_BYTES, .help = "bytes of a hugepage", .maybe = true},
+        {"chunk_size", "chunk", COLUMN_BYTES, .help = "what clients map at a time", .maybe = true},
+        {"exec", "exec", COLUMN_BOOL, .help = "whether it may be mapped for execution",
+                .maybe = true},
+        {"zero", "zero", COLUMN_TEXT,
+                .help = "whether ranges are looked at before they go out: off or verify",
+                .maybe = true},
+        {"huge", "huge", COLUMN_TEXT, .help = "whether clients ask for huge pages: never or advise",
+                .maybe = true},
+        {"entries", "entries", COLUMN_NUMBER, .help = "of the pool's usage tree", .maybe = true},
+        {"metadata", "metadata", COLUMN_BYTES, .help = "memory of the daemon for tree and holdings",
+                .maybe = true},
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+const struct columns status_columns = RECORD_OF(list);
+
+#define COLUMNS (sizeof(list) / sizeof(list[0]))
 
 /* Of a pool that there may not be. */
 #define POOL_NUMBER(pool, field) ((pool) ? CELL_NUMBER((pool)->field) : CELL_NONE)
@@ -77,7 +91,7 @@ static int print(const struct filemem_status *status, const struct filemem_pool 
         };
 
         _Static_assert(sizeof(cells) / sizeof(cells[0]) == COLUMNS, "a cell for each column");
-        return table_print_record("status", columns, cells, COLUMNS, options);
+        return table_print_record("status", &status_columns, cells, options);
 }
 
 int status_run(filemem_session *session, const struct options *options)

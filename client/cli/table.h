@@ -1,36 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "options.h"
+#include "columns.h"
 
-#include <stddef.h>
 #include <stdint.h>
 
-/*
- * A table for people or, with --json, for programs: the same columns and rows. One command has one
- * array of columns, which is all that says how its output looks.
- */
-enum column_type {
-        COLUMN_TEXT,
-        COLUMN_NUMBER,
-        COLUMN_BYTES,  /* 1.5M for people, unless --bytes */
-        COLUMN_OFFSET, /* hexadecimal for people */
-        COLUMN_TIME,   /* ns for programs */
-        COLUMN_BOOL,
-};
+/* A table for people or, with --json or --raw, for programs: the same columns and rows. */
 
-struct column {
-        const char *key;    /* in JSON; never changed once it is out */
-        const char *header; /* for people; NULL: JSON only */
-        enum column_type type;
+enum cell_color {
+        COLOR_NONE,
+        COLOR_GOOD,
+        COLOR_WARN,
+        COLOR_BAD,
 };
 
 /* What is in a column of a row. Absent is null in JSON and nothing for people. */
 struct cell {
         bool present;
+        bool negative; /* a difference: less */
+        bool differs;  /* a difference: people see its sign */
+        bool plain;    /* a count in a column of bytes */
         uint64_t number;
         const char *text;
-        bool plain; /* a count in a column of bytes */
+        enum cell_color color;
 };
 
 #define CELL_NUMBER(value) ((struct cell){.present = true, .number = (value)})
@@ -39,22 +31,22 @@ struct cell {
 
 struct table;
 
-/* name: the key of the list in JSON. Returns 0 or -ENOMEM. The columns are borrowed. */
-int table_new(const char *name, const struct column *columns, size_t count,
-        const struct options *options, struct table **ret);
+/* name: the key of the list in JSON. Returns 0 or -ENOMEM. Columns and options are borrowed. */
+int table_new(const char *name, const struct columns *columns, const struct options *options,
+        struct table **ret);
 
 /* NULL is fine; returns NULL. */
 struct table *table_free(struct table *table);
 
+/* Another name for people of a column that is not the same in all tables of a command. Borrowed. */
+void table_set_header(struct table *table, size_t column, const char *header);
+
 /* cells: one for each column; copied. Returns 0 or -ENOMEM. */
 int table_add(struct table *table, const struct cell *cells);
 
-/* Prints all rows to stdout. Returns 0 or -ENOMEM. */
+/* Sorts where that was asked for, and prints all rows to stdout. Returns 0 or -ENOMEM. */
 int table_print(struct table *table);
 
-/*
- * One row that is wide: a line for each column for people, one object in JSON. Makes, prints and
- * frees a table.
- */
-int table_print_record(const char *name, const struct column *columns, const struct cell *cells,
-        size_t count, const struct options *options);
+/* Makes, prints and frees a table of one row. */
+int table_print_record(const char *name, const struct columns *columns, const struct cell *cells,
+        const struct options *options);

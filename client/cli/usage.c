@@ -10,16 +10,23 @@
  * "stray" (committed outside every range) and "total", which alone knows what is swapped. How old
  * and exact the committed numbers are is the same in all rows.
  */
-static const struct column columns[] = {
-        {"kind", "KIND", COLUMN_TEXT},
-        {"allocated", "ALLOCATED", COLUMN_BYTES},
-        {"committed", "COMMITTED", COLUMN_BYTES},
-        {"swapped", NULL, COLUMN_BYTES},
-        {"age_ns", NULL, COLUMN_TIME},
-        {"exact", NULL, COLUMN_BOOL},
+static const struct column list[] = {
+        {"kind", "KIND", COLUMN_TEXT,
+                .help = "what the ranges are for; or reclaimable, stray, total"},
+        {"allocated", "ALLOCATED", COLUMN_BYTES, .help = "bytes that somebody holds",
+                .maybe = true},
+        {"committed", "COMMITTED", COLUMN_BYTES,
+                .help = "of them, stored by the kernel in RAM or swap"},
+        {"swapped", "SWAPPED", COLUMN_BYTES, .help = "of the total, in swap", .extra = true,
+                .maybe = true},
+        {"age_ns", "AGE", COLUMN_TIME, .help = "how old the committed numbers are", .extra = true,
+                .maybe = true},
+        {"exact", "EXACT", COLUMN_BOOL, .help = "whether no number is an estimate", .extra = true},
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+const struct columns usage_columns = COLUMNS_OF(list);
+
+#define COLUMNS (sizeof(list) / sizeof(list[0]))
 
 static int add(struct table *table, const struct filemem_usage *usage, const char *name,
         struct cell allocated, uint64_t committed, struct cell swapped)
@@ -81,19 +88,20 @@ int usage_run(filemem_session *session, const struct options *options)
         struct filemem_usage usage;
         struct table *table;
         const char *pool = options->pool ? options->pool : DEFAULT_POOL;
-        int r = options->known ? filemem_usage_of(session, pool, &usage)
-                               : filemem_update_usage_of(session, pool, &usage);
+        int r = option_is_given(options, OPTION_KNOWN)
+                        ? filemem_usage_of(session, pool, &usage)
+                        : filemem_update_usage_of(session, pool, &usage);
 
         if (r < 0)
                 return r;
-        r = table_new("usage", columns, COLUMNS, options, &table);
+        r = table_new("usage", &usage_columns, options, &table);
         if (r < 0)
                 return r;
         r = add_all(table, &usage);
         if (r == 0)
                 r = table_print(table);
         table_free(table);
-        if (r == 0 && !options->json && !options->no_header)
+        if (r == 0 && options_for_people(options) && !options->no_header)
                 print_footer(&usage, options);
         return r;
 }

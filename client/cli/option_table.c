@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.h"
+
+#include <string.h>
+
+static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+
+static const char *check_pool(const char *value)
+{
+        return value[0] ? NULL : "a pool has a name: 'filememctl pools' lists them";
+}
+
+static const char *check_socket(const char *value)
+{
+        return value[0] ? NULL : "the path is empty: say where the daemon listens";
+}
+
+const struct option_info option_infos[OPTION_COUNT] = {
+        [OPTION_SOCKET] = {"socket", 's', .argument = "PATH", .check = check_socket,
+                .help = "where the daemon listens, if not in the usual places"},
+        [OPTION_POOL] = {"pool", 'p', .argument = "POOL", .check = check_pool,
+                .help = "the pool, if not the default one"},
+        [OPTION_JSON] = {"json", 'j',
+                .help = "JSON: {\"COMMAND\":[{...}]}, sizes in bytes, times in ns"},
+        [OPTION_RAW] = {"raw", 'r',
+                .help = "a space between columns, numbers as in JSON, - for none"},
+        [OPTION_BYTES] = {"bytes", 'b', .help = "sizes in bytes instead of 1.5M"},
+        [OPTION_NO_HEADER] = {"no-header", .help = "leave out the line above the columns, and "
+                                                   "what is said below"},
+        [OPTION_COLUMNS] = {"columns", 'o', .argument = "LIST",
+                .help = "these columns, in this order; +LIST: these too; or all"},
+        [OPTION_SORT] = {"sort", .argument = "COLUMN",
+                .help = "smallest first in this column; -COLUMN: largest first"},
+        [OPTION_COLOR] = {"color", .argument = "WHEN", .optional = true, .of = colors,
+                .help = "auto (on a terminal, without $NO_COLOR), always or never"},
+        [OPTION_KNOWN] = {"known", .help = "what the daemon knows, without asking the kernel"},
+        [OPTION_YES] = {"yes", 'y', .help = "do not ask on a terminal"},
+        [OPTION_HELP] = {"help", 'h', .help = "what there is to say about it"},
+        [OPTION_VERSION] = {"version", 'V', .help = "the version"},
+};
+
+const struct word_info word_infos[WORD_COUNT] = {
+        [WORD_NONE] = {.name = ""},
+        [WORD_POOL] = {"POOL", .say = "say which pool: 'filememctl pools' lists them"},
+        [WORD_SESSION] = {"SESSION",
+                .say = "say which session, by its number: 'filememctl sessions' lists them"},
+        [WORD_COMMAND] = {"COMMAND", .say = "say which command: 'filememctl help' lists them"},
+        [WORD_SHELL] = {"SHELL", .of = shells, .say = "say which shell: bash, zsh or fish"},
+};
+
+bool option_is_one_of(const char *value, const char *const *of)
+{
+        for (; *of; of++)
+                if (!strcmp(*of, value))
+                        return true;
+        return false;
+}
