@@ -55,6 +55,22 @@ say "CMake"
 "$folder/build/shared"
 "$folder/build/static"
 
+say "Python"
+if [ -n "$sanitize" ]; then
+        echo "no: python3 is not linked with the sanitizer; test_python preloads it"
+else
+        PYTHONPATH=$prefix/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 python3 -c '
+import filemem
+try:
+    filemem.Session("/nonexistent/filemem.sock")
+except filemem.FilememError as error:
+    print(error)
+with open("/proc/self/maps") as maps:
+    assert "/prefix/" in "".join(line for line in maps if "libfilemem" in line), "not the library beside it"
+'
+        [ -f "$prefix/lib/python3/dist-packages/filemem/py.typed" ] || fail "no types"
+fi
+
 say "symbols"
 others=$(nm -D --defined-only "$libdir/libfilemem.so.0" | awk '{ print $3 }' | sed 's/@.*//' |
         grep -v -e '^filemem_[a-z]' -e '^LIBFILEMEM_0$' || true)
