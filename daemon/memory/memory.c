@@ -125,6 +125,16 @@ struct memory *memory_free(struct memory *memory)
         return NULL;
 }
 
+const struct histogram *memory_punch_times(const struct memory *memory)
+{
+        return &memory->punch_times;
+}
+
+const struct histogram *memory_scan_times(const struct memory *memory)
+{
+        return &memory->scan_times;
+}
+
 void memory_statistics(struct memory *memory, struct memory_statistics *ret)
 {
         *ret = (struct memory_statistics){

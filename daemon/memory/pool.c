@@ -329,6 +329,7 @@ void pool_information(struct pool *pool, struct pool_information *ret)
                 .entries = pool->tree.totals.entries,
                 .holders = pool->holder_count,
                 .metadata = usage_nodes_footprint(&pool->nodes),
+                .largest_gap = usage_tree_longest_gap(&pool->tree) * pool->file.page_size,
         };
 }
 

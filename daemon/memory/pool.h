@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/histogram.h"
 #include "usage/range.h"
 
 #include <stdbool.h>
@@ -88,6 +89,10 @@ struct memory_progress {
 void memory_progress(
         struct memory *memory, uint64_t now, struct memory_progress ret[MEMORY_THREADS]);
 
+/* How long each punch took, and each scan that asked the kernel for more than fstat. */
+const struct histogram *memory_punch_times(const struct memory *memory);
+const struct histogram *memory_scan_times(const struct memory *memory);
+
 /* ---- pools ----------------------------------------------------------------------------------- */
 
 struct pool_options {
@@ -132,6 +137,7 @@ struct pool_information {
         uint64_t entries;  /* of the tree */
         uint64_t holders;  /* count */
         uint64_t metadata; /* memory of the tree and the holdings */
+        uint64_t largest_gap;
 };
 
 void pool_information(struct pool *pool, struct pool_information *ret);

@@ -128,6 +128,8 @@ struct memory {
         _Atomic uint64_t reclaimed;
         _Atomic uint64_t punch_count;
         _Atomic uint64_t punch_failures;
+        struct histogram punch_times; /* of the reclaim thread */
+        struct histogram scan_times;  /* of the scan thread */
 };
 
 static inline uint32_t pool_page(const struct pool *pool, uint64_t offset)

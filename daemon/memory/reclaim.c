@@ -11,8 +11,10 @@
 int pool_punch(struct pool *pool, struct range range)
 {
         struct memory *memory = pool->memory;
+        uint64_t before = clock_now();
         int r = memfile_punch(&pool->file, range);
 
+        histogram_add(&memory->punch_times, clock_now() - before);
         atomic_fetch_add_explicit(&memory->punch_count, 1, memory_order_relaxed);
         if (r < 0)
                 atomic_fetch_add_explicit(&memory->punch_failures, 1, memory_order_relaxed);

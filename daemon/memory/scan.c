@@ -202,22 +202,14 @@ static void publish(struct pool *pool, const struct scan_result *result)
         reclaim_wake(pool, false);
 }
 
-int scan_run(struct pool *pool)
+/* Counts, whatever the gate says. changed: of the file before. */
+static int count_all(struct pool *pool, int64_t changed)
 {
-        struct scan_result result = {.whole = true};
+        struct scan_result result = {.whole = true, .changed = changed};
         struct memfile_state state;
         bool estimated;
-        int r;
+        int r = scan_entries(pool, &result);
 
-        atomic_fetch_add(&pool->scans_begun, 1);
-        r = memfile_stat(&pool->file, &state);
-        if (r < 0)
-                return r;
-        if (unchanged(pool, &state))
-                return 0;
-        atomic_fetch_add_explicit(&pool->memory->scan_count, 1, memory_order_relaxed);
-        result.changed = state.changed;
-        r = scan_entries(pool, &result);
         if (r < 0)
                 return r;
         r = memfile_stat(&pool->file, &state);
@@ -232,4 +224,24 @@ int scan_run(struct pool *pool)
         result.at = clock_now();
         publish(pool, &result);
         return 0;
+}
+
+int scan_run(struct pool *pool)
+{
+        struct memory *memory = pool->memory;
+        struct memfile_state state;
+        uint64_t before;
+        int r;
+
+        atomic_fetch_add(&pool->scans_begun, 1);
+        r = memfile_stat(&pool->file, &state);
+        if (r < 0)
+                return r;
+        if (unchanged(pool, &state))
+                return 0;
+        before = clock_now();
+        atomic_fetch_add_explicit(&memory->scan_count, 1, memory_order_relaxed);
+        r = count_all(pool, state.changed);
+        histogram_add(&memory->scan_times, clock_now() - before);
+        return r;
 }

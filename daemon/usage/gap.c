@@ -103,6 +103,19 @@ bool usage_tree_find_gap(
         return length <= tree->capacity;
 }
 
+uint32_t usage_tree_longest_gap(const struct usage_tree *tree)
+{
+        uint32_t longest, end;
+
+        if (!tree->root)
+                return tree->capacity;
+        longest = tree->summary.gap;
+        end = tree->capacity - tree->summary.end;
+        if (tree->summary.start > longest)
+                longest = tree->summary.start;
+        return end > longest ? end : longest;
+}
+
 bool usage_tree_allocate(
         struct usage_tree *tree, uint32_t length, bool aligned, struct usage_entry *entry)
 {

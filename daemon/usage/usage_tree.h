@@ -140,6 +140,9 @@ size_t usage_tree_need(const struct usage_tree *tree);
 bool usage_tree_find_gap(
         const struct usage_tree *tree, uint32_t length, bool aligned, uint32_t *ret);
 
+/* The pages of the longest gap. O(1). */
+uint32_t usage_tree_longest_gap(const struct usage_tree *tree);
+
 /*
  * Adds an entry of `length` pages where usage_tree_find_gap() finds a gap: start and end are set,
  * all else is the caller's. Returns false, with nothing changed, if there is none. Needs
