@@ -75,6 +75,10 @@
         X(OUTCOME_HELLO_LATE, EPROTO, "Hello did not come in time")                                \
         X(OUTCOME_RANGE_DIVIDED, EDQUOT,                                                           \
                 "the range consists of more than 16384 ranges: do it in parts")                    \
+        X(OUTCOME_STATISTICS_PEER, EPERM, "a peer session sees no statistics")                     \
+        X(OUTCOME_STATISTICS_UNHEARD, EINVAL,                                                      \
+                "statistics come with the reply: it cannot be left out")                           \
+        X(OUTCOME_STATISTICS_FULL, EDQUOT, "too many users watch the statistics: ask again later") \
         X(OUTCOME_LIMIT_BYTES, EDQUOT, "limit of bytes reached")                                   \
         X(OUTCOME_LIMIT_COMMITTED, EDQUOT, "limit of committed bytes reached")                     \
         X(OUTCOME_LIMIT_RANGES, EDQUOT, "limit of ranges reached")                                 \

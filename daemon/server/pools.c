@@ -43,9 +43,11 @@ static int new_served(struct pools *pools, const struct pool_options *options,
                 return -ENOMEM;
         served->account =
                 limits_account_new(pools->limits, LIMITS_POOL, limits ? limits : &limits_none);
-        if (served->account)
+        served->place = slots_take(&pools->places, served);
+        if (served->account && served->place != SLOTS_NONE)
                 r = pool_new(pools->memory, options, &served->pool);
         if (r < 0) {
+                slots_drop(&pools->places, served->place);
                 limits_account_drop(served->account);
                 free(served);
                 return r;
@@ -71,6 +73,7 @@ static void free_served(struct served *served)
         event_del(&served->deadline);
         access_deinit(&served->access);
         limits_account_drop(served->account);
+        slots_drop(&served->pools->places, served->place);
         pool_retire(served->pool);
         free(served);
 }
@@ -137,6 +140,7 @@ void pools_deinit(struct pools *pools)
                 check(!served->users);
                 forget_served(served);
         }
+        slots_deinit(&pools->places);
         principals_deinit(&pools->private_makers);
 }
 

@@ -4,6 +4,7 @@
 #include "memory/pool.h"
 #include "server/access.h"
 #include "server/limits.h"
+#include "server/slots.h"
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -34,6 +35,7 @@ struct served {
         uint64_t id;
         uint64_t users;    /* what keeps it: sessions, and requests about it */
         uint64_t sessions; /* in it */
+        size_t place;      /* in the list of places */
         struct event deadline;
 };
 
@@ -45,6 +47,7 @@ struct pools {
         struct event_base *base; /* borrowed */
         struct served_list list; /* by ascending identity */
         uint64_t count;          /* of the list; each takes three descriptors */
+        struct slots places;     /* of those in the list: where statistics have them */
         uint64_t next_id;
         struct pool_options private_options;
         struct limits_set private_limits; /* of each */

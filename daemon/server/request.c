@@ -113,10 +113,9 @@ static void keep(struct request *request, const struct rpc *rpc, const Filemem__
 
         if (r || !wanted)
                 request->arena->used = mark;
-        if (r) {
-                request->session->server->statistics.refusals++;
+        statistics_note_operation(request, r);
+        if (r)
                 explain(request, r);
-        }
         if (wanted)
                 keep_result(request, rpc, result, r);
         else
@@ -355,6 +354,7 @@ static int answer(struct request *request)
         }
         for (size_t i = 0; i < request->n_failures && r == 0; i++)
                 r = send_failure(request, &request->failures[i]);
+        statistics_note_request(request);
         return r;
 }
 
@@ -364,6 +364,7 @@ static int refuse(struct session *session, uint64_t id, int outcome)
         Filemem__Reply reply = FILEMEM__REPLY__INIT;
 
         session->server->statistics.refusals++;
+        statistics_note_refusal(&session->server->statistics, outcome);
         reply.id = id;
         reply.status = status_from_errno(error_status(outcome));
         reply.text = (char *)(uintptr_t)error_text(outcome);
@@ -388,6 +389,7 @@ static void start(struct request *request, struct session *session, const Fileme
         request->wanted = 0;
         request->pages = 0;
         request->began_at = 0;
+        request->arrived_at = session->server->clock;
         request->yielded = false;
         request->fd = -1;
         request->asked = NULL;

@@ -42,9 +42,10 @@ struct request {
         int fd;               /* to go with the reply; owned; -1: none */
         struct served *asked; /* the pool that the operation which is run waits for; or NULL */
 
-        uint64_t from;     /* where an operation that is done in parts goes on; 0: not begun */
-        uint64_t pages;    /* of ranges since the clock was looked at */
-        uint64_t began_at; /* clock_now() when that was many for the first time; 0: not yet */
+        uint64_t arrived_at; /* clock_now() */
+        uint64_t from;       /* where an operation that is done in parts goes on; 0: not begun */
+        uint64_t pages;      /* of ranges since the clock was looked at */
+        uint64_t began_at;   /* clock_now() when that was many for the first time; 0: not yet */
 
         /* While it is parked: an operation is under way on another thread, or others have a turn.
          */

@@ -7,6 +7,7 @@
 #include "server/peers.h"
 #include "server/pool_reports.h"
 #include "server/reports.h"
+#include "server/views.h"
 
 #include <stddef.h>
 
@@ -34,6 +35,7 @@ static const struct rpc rpcs[] = {
         [BODY(DESTROY_POOL)] = {BODY(DESTROY_POOL), .run = handle_destroy_pool},
         [BODY(KICK_SESSION)] = {BODY(KICK_SESSION), .run = handle_kick_session},
         [BODY(LIMITS)] = {BODY(LIMITS), .lists = true, .run = report_limits},
+        [BODY(STATISTICS)] = {BODY(STATISTICS), .run = handle_statistics},
         [BODY(RELOAD)] = {BODY(RELOAD), .begin = begin_reload, .finish = finish_reload},
 };
 

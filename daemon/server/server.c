@@ -75,6 +75,9 @@ static int start(struct server *server, const struct pools_config *config, int l
                 count_sessions(server->fd_limit), session_wake);
         if (r < 0)
                 return r;
+        r = statistics_init(&server->statistics);
+        if (r < 0)
+                return r;
         r = pools_configure(&server->pools, config);
         if (r < 0)
                 return r;
@@ -120,6 +123,7 @@ int server_new(struct event_base *base, int listen_fd, struct memory *memory,
         TAILQ_INIT(&server->sessions);
         TAILQ_INIT(&server->departed);
         evtimer_assign(&server->stopped, base, on_stopped, server);
+        views_init(server);
         pools_init(&server->pools, base, memory, &server->limits, server->uid, on_expired);
         r = start(server, config, listen_fd);
         if (r < 0) {
@@ -134,10 +138,11 @@ int server_configure(struct server *server, const struct pools_config *config)
 {
         int r = pools_configure(&server->pools, config);
 
-        if (r == 0)
-                limits_configure(
-                        &server->limits, config->limits ? config->limits : &limits_defaults);
-        return r;
+        if (r < 0)
+                return r;
+        limits_configure(&server->limits, config->limits ? config->limits : &limits_defaults);
+        views_end(server);
+        return 0;
 }
 
 void server_set_reload(struct server *server, server_reload *reload, void *context)
@@ -175,9 +180,10 @@ bool server_has_descriptor(const struct server *server, int fd)
 
 bool server_is_careful(const struct server *server)
 {
-        return closer_is_busy(server->closer) ||
-               2 * server->connections + 3 * server->pools.count + SERVER_FDS_SPARE >
-                       server->fd_limit;
+        return closer_is_busy(server->closer) || 2 * server->connections + 3 * server->pools.count +
+                                                                 server->views.count +
+                                                                 SERVER_FDS_SPARE >
+                                                         server->fd_limit;
 }
 
 struct session *server_find_session_after(struct server *server, uint64_t after)
@@ -250,7 +256,9 @@ struct server *server_free(struct server *server)
                         session_depart(&session->departed);
                 inbox_deinit(&server->departures);
         }
+        views_deinit(server);
         pools_deinit(&server->pools);
+        statistics_deinit(&server->statistics);
         limits_deinit(&server->limits);
         event_del(&server->stopped);
         server->closer = closer_free(server->closer);

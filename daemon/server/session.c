@@ -154,7 +154,7 @@ bool session_begin_turn(struct session *session, uint64_t *ret_now)
         if (!turns_take(&session->server->turns, &session->charge.accounts[LIMITS_USER]->share,
                     &session->mark))
                 return false;
-        *ret_now = clock_now();
+        *ret_now = session->server->clock = clock_now();
         return true;
 }
 
@@ -337,6 +337,11 @@ static struct session *make_session(struct server *server, int fd)
 
         if (!session)
                 return NULL;
+        session->place = slots_take(&server->views.sessions, session);
+        if (session->place == SLOTS_NONE) {
+                free(session);
+                return NULL;
+        }
         session->server = server;
         channel_init(&session->channel, fd, server->closer);
         session->channel.charge = &session->charge;
@@ -371,6 +376,7 @@ void session_new(struct server *server, int fd)
                 refuse_connection(&session->channel, r);
                 session->process = fd_close(session->process);
                 charge_repay(&session->charge);
+                slots_drop(&server->views.sessions, session->place);
                 free(session);
                 return;
         }
@@ -421,6 +427,7 @@ void session_depart(struct inbox_item *item)
 /* It is in no list any more. Frees it, when all that it holds is released. */
 static void leave(struct session *session)
 {
+        slots_drop(&session->server->views.sessions, session->place);
         if (session->served)
                 session->served->sessions--;
         if (session->holder && !holder_release(session->holder, on_released, session)) {
@@ -531,6 +538,7 @@ static void blame(struct session *session, int result)
 
         if (error_status(result) != ENOMEM) /* that is our own fault */
                 session->server->statistics.protocol_errors++;
+        statistics_note_refusal(&session->server->statistics, result);
         log_client(LOG_LEVEL_WARNING, "ended session %llu (process %d, user %u): %s",
                 (unsigned long long)session->id, (int)session->pid, session->uid,
                 charge_text(&session->charge, result, text));
@@ -547,6 +555,7 @@ void session_end(struct session *session, int result)
         event_del(&session->death);
         limits_stop_waiting(&session->waiter);
         charge_wake(&session->charge);
+        views_close(session);
         if (result)
                 blame(session, result);
         else if (session->farewell)

@@ -6,6 +6,7 @@
 #include "server/channel.h"
 #include "server/inbox.h"
 #include "server/limits.h"
+#include "server/statistics.h"
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 struct request;
 struct served;
 struct server;
+struct view;
 
 /*
  * One connection. Its life:
@@ -61,6 +63,9 @@ struct session {
         struct limits_waiter waiter;
         struct turns_mark mark;
         struct inbox_item departed;
+        struct session_statistics statistics;
+        struct view *view; /* of the statistics, if it asked for them */
+        size_t place;      /* in the list of views.h */
         int farewell; /* outcome for its Goodbye when it ends, though it is not to blame; or 0 */
         bool ended;   /* waits for the parked request only */
         char label[WIRE_LABEL_MAX + 1];

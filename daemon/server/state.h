@@ -10,6 +10,8 @@
 #include "server/request.h"
 #include "server/server.h"
 #include "server/session.h"
+#include "server/statistics.h"
+#include "server/views.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -20,13 +22,6 @@
  * What the files of this room share: struct server. Everything in it belongs to the thread that
  * runs the loop.
  */
-struct server_statistics {
-        uint64_t sessions_total; /* that got a Welcome */
-        uint64_t requests;
-        uint64_t operations;
-        uint64_t refusals;        /* requests and operations that were not answered OK */
-        uint64_t protocol_errors; /* sessions that the daemon ended with a Goodbye */
-};
 
 /*
  * What results may take until they are encoded. Proven: a reply has 64 KiB; an entry of a dump, the
@@ -68,6 +63,8 @@ struct server {
         uid_t uid;           /* of the daemon */
         bool stopping;
         struct server_statistics statistics;
+        struct views views;
+        uint64_t clock;        /* clock_now() when the message that is worked on was there */
         server_reload *reload; /* NULL: there is nothing to be read again */
         void *reload_context;
 

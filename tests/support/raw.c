@@ -292,6 +292,12 @@ void raw_limits(struct raw_operation *operation)
         operation->operation.limits = &operation->body.limits;
 }
 
+void raw_statistics(struct raw_operation *operation)
+{
+        BEGIN(STATISTICS, statistics, statistics);
+        operation->operation.statistics = &operation->body.statistics;
+}
+
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 static ssize_t receive_packet(struct raw *raw, uint8_t *buffer, struct fdset *fds)
@@ -325,8 +331,13 @@ static bool brings_peer(const Filemem__ToClient *message)
         if (message->body_case != FILEMEM__TO_CLIENT__BODY_REPLY)
                 return false;
         for (size_t i = 0; i < message->reply->n_results; i++)
-                if (message->reply->results[i]->body_case == FILEMEM__RESULT__BODY_PEER_OPENED)
+                switch (message->reply->results[i]->body_case) {
+                case FILEMEM__RESULT__BODY_PEER_OPENED:
+                case FILEMEM__RESULT__BODY_STATISTICS:
                         return true;
+                default:
+                        break;
+                }
         return false;
 }
 

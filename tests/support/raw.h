@@ -16,7 +16,7 @@
 struct raw {
         int fd;
         int memfd; /* from Welcome; -1 before */
-        int peer;  /* the socket that came with the last PeerOpened; -1: none, or taken */
+        int peer;  /* what came with the last PeerOpened or StatisticsPage; -1: none, or taken */
         uint64_t session;
         uint64_t capacity;
         uint64_t next_id; /* of the next request */
@@ -72,6 +72,7 @@ struct raw_operation {
                 Filemem__KickSession kick_session;
                 Filemem__Reload reload;
                 Filemem__Limits limits;
+                Filemem__Statistics statistics;
         } body;
 };
 
@@ -92,6 +93,7 @@ void raw_destroy_pool(struct raw_operation *operation, const char *pool);
 void raw_kick_session(struct raw_operation *operation, uint64_t session);
 void raw_reload(struct raw_operation *operation);
 void raw_limits(struct raw_operation *operation);
+void raw_statistics(struct raw_operation *operation);
 
 /* A request of up to 300 operations. Returns its id; the second returns 0 or a negative errno. */
 uint64_t raw_request(struct raw *raw, struct raw_operation *operations, size_t count);
