@@ -104,12 +104,16 @@ void call_deinit(filemem_session *session)
         atomic_store(&session->exchanges, NULL);
 }
 
-/* The one message that brings a descriptor after Welcome: a peer's socket. */
+/* What brings a descriptor after Welcome: a peer's socket, or the page of statistics. */
 static bool brings_fd(const Filemem__ToClient *decoded)
 {
+        Filemem__Result__BodyCase body;
+
         if (decoded->body_case != FILEMEM__TO_CLIENT__BODY_REPLY || decoded->reply->n_results != 1)
                 return false;
-        return decoded->reply->results[0]->body_case == FILEMEM__RESULT__BODY_PEER_OPENED;
+        body = decoded->reply->results[0]->body_case;
+        return body == FILEMEM__RESULT__BODY_PEER_OPENED ||
+               body == FILEMEM__RESULT__BODY_STATISTICS;
 }
 
 int exchange_decode(struct message *message, struct fdset *fds)

@@ -29,7 +29,9 @@ cmake --install "$build" --prefix "$prefix" >"$folder/log" 2>&1 || {
 pc=$(find "$prefix" -name libfilemem.pc)
 [ -n "$pc" ] || fail "no libfilemem.pc"
 libdir=$(dirname "$(dirname "$pc")")
-[ -f "$prefix/include/filemem/filemem.h" ] || fail "no header"
+for header in filemem statistics; do
+        [ -f "$prefix/include/filemem/$header.h" ] || fail "no header $header.h"
+done
 [ -L "$libdir/libfilemem.so.0" ] || fail "no soname"
 
 say "pkg-config"

@@ -1,0 +1,670 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The statistics page, as the library reads it from the real daemon. */
+#include "filemem/statistics.h"
+#include "support/daemon.h"
+#include "support/harness.h"
+#include "support/raw.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE UINT64_C(4096)
+
+/* Users and groups that nobody has. */
+#define ALICE  60001
+#define BOB    60002
+#define ADMINS 60102
+
+static struct daemon the_daemon;
+
+static void start(void)
+{
+        daemon_start(&the_daemon, "[daemon]\nsocket_mode = 0666\nadmin_group = 60102\n"
+                                  "[pool default]\ncapacity = 64M\njoin = *\n"
+                                  "[pool hers]\ncapacity = 32M\njoin = 60001\n");
+        ck_assert_int_eq(chmod(the_daemon.folder, 0711), 0);
+}
+
+static void stop(void)
+{
+        daemon_stop(&the_daemon);
+}
+
+static filemem_session *open_session(const char *label, bool no_pool)
+{
+        const struct filemem_options options = {
+                .size = sizeof(options), .label = label, .no_pool = no_pool};
+        filemem_session *session;
+
+        ck_assert_msg(filemem_open(the_daemon.socket, &options, &session) == 0, "%s",
+                filemem_open_error());
+        return session;
+}
+
+static filemem_statistics *open_statistics(filemem_session *session)
+{
+        filemem_statistics *statistics;
+
+        ck_assert_msg(filemem_statistics_open(session, &statistics) == 0, "%s",
+                filemem_last_error(session));
+        return statistics;
+}
+
+static struct filemem_range allocate(filemem_session *session, uint64_t length)
+{
+        struct filemem_range range;
+
+        ck_assert_int_eq(filemem_allocate(session, length, FILEMEM_ANONYMOUS, &range), 0);
+        return range;
+}
+
+/* Lets the daemon write twice more, so that all that came before is in it. */
+static struct filemem_statistics_totals settle(const filemem_statistics *statistics)
+{
+        struct filemem_statistics_totals before, now;
+
+        ck_assert_int_eq(filemem_statistics_totals(statistics, &before), 0);
+        for (int i = 0; i < 1000; i++) {
+                ck_assert_int_eq(filemem_statistics_totals(statistics, &now), 0);
+                if (now.now > before.now + 2 * before.interval)
+                        return now;
+                usleep(10000);
+        }
+        ck_abort_msg("the daemon does not write");
+}
+
+static bool find_session(
+        const filemem_statistics *statistics, uint64_t id, struct filemem_statistics_session *ret)
+{
+        size_t place = 0;
+        int r;
+
+        while ((r = filemem_statistics_next_session(statistics, &place, ret)) > 0)
+                if (ret->id == id)
+                        return true;
+        ck_assert_int_eq(r, 0);
+        return false;
+}
+
+static bool find_pool(
+        const filemem_statistics *statistics, const char *name, struct filemem_statistics_pool *ret)
+{
+        size_t place = 0;
+        int r;
+
+        while ((r = filemem_statistics_next_pool(statistics, &place, ret)) > 0)
+                if (strcmp(ret->name, name) == 0)
+                        return true;
+        ck_assert_int_eq(r, 0);
+        return false;
+}
+
+static uint64_t count_durations(const filemem_statistics *statistics, const char *name)
+{
+        struct filemem_statistics_durations durations;
+        size_t place = 0;
+
+        while (filemem_statistics_next_durations(statistics, &place, &durations) > 0) {
+                uint64_t sum = 0;
+
+                for (size_t i = 0; i < FILEMEM_STATISTICS_BUCKETS; i++)
+                        sum += durations.buckets[i];
+                ck_assert_uint_eq(sum, durations.count);
+                if (strcmp(durations.name, name) == 0)
+                        return sum;
+        }
+        return 0;
+}
+
+static uint64_t count_refusals(const filemem_statistics *statistics, const char *name)
+{
+        struct filemem_statistics_refusal refusal;
+        size_t place = 0;
+
+        while (filemem_statistics_next_refusal(statistics, &place, &refusal) > 0)
+                if (strcmp(refusal.name, name) == 0)
+                        return refusal.count;
+        return 0;
+}
+
+/* ---- what is in it --------------------------------------------------------------------------- */
+
+START_TEST(totals_are_what_was_done)
+{
+        filemem_session *watcher = open_session("watcher", true);
+        filemem_session *session = open_session("worker", false);
+        filemem_statistics *statistics = open_statistics(watcher);
+        struct filemem_statistics_totals before = settle(statistics), now;
+        struct filemem_range range = allocate(session, 8 * PAGE);
+
+        allocate(session, 2 * PAGE);
+        range.end = range.start + 3 * PAGE;
+        ck_assert_int_eq(filemem_decref(session, range), 0);
+        ck_assert_int_eq(filemem_decref(session, range), -ENOENT);
+        now = settle(statistics);
+        ck_assert_uint_eq(now.pid, (uint64_t)the_daemon.pid);
+        ck_assert_str_eq(now.version, FILEMEM_VERSION);
+        ck_assert_uint_eq(now.all, getuid() == 0);
+        ck_assert_uint_eq(now.pools, 2);
+        ck_assert_uint_eq(now.sessions, 2);
+        ck_assert_uint_eq(now.requests - before.requests, 4);
+        ck_assert_uint_eq(now.operations - before.operations, 4);
+        ck_assert_uint_eq(now.refusals - before.refusals, 1);
+        ck_assert_uint_eq(now.allocations - before.allocations, 2);
+        ck_assert_uint_eq(now.allocated_bytes - before.allocated_bytes, 10 * PAGE);
+        ck_assert_uint_eq(now.releases - before.releases, 1);
+        ck_assert_uint_eq(now.released_bytes - before.released_bytes, 3 * PAGE);
+        ck_assert_uint_eq(now.allocated[FILEMEM_ANONYMOUS], 7 * PAGE);
+        ck_assert_uint_eq(now.capacity, UINT64_C(96) << 20);
+        filemem_statistics_close(statistics);
+        filemem_close(session);
+        filemem_close(watcher);
+}
+END_TEST
+
+START_TEST(a_pool_shows_its_memory_and_its_largest_gap)
+{
+        filemem_session *session = open_session("worker", false);
+        filemem_statistics *statistics = open_statistics(session);
+        struct filemem_range range = allocate(session, 16 * PAGE);
+        struct filemem_statistics_pool pool;
+        struct filemem_usage usage;
+        void *address;
+
+        ck_assert_int_eq(filemem_map(session, range, PROT_READ | PROT_WRITE, &address), 0);
+        memset(address, 1, 4 * PAGE);
+        ck_assert_int_eq(filemem_update_usage(session, &usage), 0);
+        settle(statistics);
+        ck_assert(find_pool(statistics, "default", &pool));
+        ck_assert_uint_eq(pool.capacity, UINT64_C(64) << 20);
+        ck_assert_uint_eq(pool.allocated[FILEMEM_ANONYMOUS], 16 * PAGE);
+        ck_assert_uint_eq(pool.committed[FILEMEM_ANONYMOUS], 4 * PAGE);
+        ck_assert_uint_eq(pool.stored, 4 * PAGE);
+        ck_assert_uint_eq(pool.entries, 1);
+        ck_assert_uint_eq(pool.sessions, 1);
+        ck_assert_uint_eq(pool.largest_gap, pool.capacity - 16 * PAGE);
+        ck_assert_uint_eq(pool.limit, FILEMEM_UNLIMITED);
+        ck_assert_uint_ne(pool.scanned_at, 0);
+        memset((char *)address + 4 * PAGE, 1, PAGE);
+        settle(statistics);
+        ck_assert(find_pool(statistics, "default", &pool));
+        ck_assert_uint_eq(pool.stored, 5 * PAGE); /* without a scan */
+        filemem_statistics_close(statistics);
+        filemem_close(session);
+}
+END_TEST
+
+START_TEST(a_session_shows_what_it_did_and_goes_when_it_ends)
+{
+        filemem_session *watcher = open_session("watcher", true);
+        filemem_session *session = open_session("worker", false);
+        filemem_statistics *statistics = open_statistics(watcher);
+        uint64_t id = filemem_session_id(session);
+        struct filemem_statistics_session found;
+        struct filemem_statistics_totals totals;
+
+        ck_assert_int_eq(filemem_decref(session, allocate(session, 4 * PAGE)), 0);
+        allocate(session, PAGE);
+        totals = settle(statistics);
+        ck_assert(find_session(statistics, id, &found));
+        ck_assert_str_eq(found.label, "worker");
+        ck_assert_str_eq(found.pool_name, "default");
+        ck_assert_uint_eq(found.pid, (uint64_t)getpid());
+        ck_assert_uint_eq(found.uid, getuid());
+        ck_assert_uint_eq(found.held, PAGE);
+        ck_assert_uint_ge(found.ranges, 1); /* what was freed and is still there counts */
+        ck_assert_uint_eq(found.requests, 3);
+        ck_assert_uint_eq(found.allocations, 2);
+        ck_assert_uint_eq(found.allocated_bytes, 5 * PAGE);
+        ck_assert_uint_eq(found.releases, 1);
+        ck_assert_uint_eq(found.released_bytes, 4 * PAGE);
+        ck_assert_uint_le(found.opened_at, found.active_at);
+        ck_assert_uint_le(found.active_at, totals.now);
+        ck_assert(find_session(statistics, filemem_session_id(watcher), &found));
+        ck_assert_uint_eq(found.pool, 0);
+        filemem_close(session);
+        settle(statistics);
+        ck_assert(!find_session(statistics, id, &found));
+        filemem_statistics_close(statistics);
+        filemem_close(watcher);
+}
+END_TEST
+
+START_TEST(requests_are_timed_by_operation_and_refusals_counted_by_reason)
+{
+        filemem_session *session = open_session("worker", false);
+        filemem_statistics *statistics = open_statistics(session);
+        struct filemem_range nowhere = {PAGE, 2 * PAGE};
+        struct filemem_usage usage;
+        struct raw_operation two[2];
+        struct raw raw;
+
+        for (int i = 0; i < 5; i++)
+                ck_assert_int_eq(filemem_ping(session), 0);
+        ck_assert_int_eq(filemem_decommit(session, allocate(session, PAGE), 0), 0);
+        ck_assert_int_eq(filemem_incref(session, nowhere), -ENOENT);
+        ck_assert_int_eq(filemem_update_usage(session, &usage), 0);
+        raw_open(&raw, the_daemon.socket, "raw");
+        raw_ping(&two[0]);
+        raw_ping(&two[1]);
+        raw_receive_reply(&raw, raw_request(&raw, two, 2));
+        raw_close(&raw);
+        settle(statistics);
+        ck_assert_uint_eq(count_durations(statistics, "ping"), 5);
+        ck_assert_uint_eq(count_durations(statistics, "allocate"), 1);
+        ck_assert_uint_eq(count_durations(statistics, "decommit"), 1);
+        ck_assert_uint_eq(count_durations(statistics, "incref"), 1);
+        ck_assert_uint_eq(count_durations(statistics, "update_usage"), 1);
+        ck_assert_uint_eq(count_durations(statistics, "batch"), 1);
+        ck_assert_uint_eq(count_durations(statistics, "reclaim"), 1);
+        ck_assert_uint_eq(count_durations(statistics, "scan"), 1);
+        ck_assert_uint_eq(count_refusals(statistics, "not_allocated"), 1);
+        filemem_statistics_close(statistics);
+        filemem_close(session);
+}
+END_TEST
+
+START_TEST(a_thousand_sessions_are_all_there)
+{
+        unsigned count = 600 / harness_slowness();
+        filemem_session *watcher = open_session("watcher", true);
+        struct raw *raws = calloc(count, sizeof(*raws));
+        struct filemem_statistics_session found;
+        struct filemem_statistics_user user;
+        filemem_statistics *statistics;
+        size_t place = 0;
+
+        ck_assert_ptr_nonnull(raws);
+        for (unsigned i = 0; i < count; i++)
+                raw_open(&raws[i], the_daemon.socket, "one of many");
+        statistics = open_statistics(watcher); /* at once */
+        for (unsigned i = 0; i < count; i++)
+                ck_assert(find_session(statistics, raws[i].session, &found));
+        if (getuid() == 0) {
+                ck_assert_int_eq(filemem_statistics_next_user(statistics, &place, &user), 1);
+                ck_assert_uint_eq(user.uid, 0);
+                ck_assert_uint_eq(user.sessions, count + 1);
+                ck_assert_int_eq(filemem_statistics_next_user(statistics, &place, &user), 0);
+        }
+        for (unsigned i = 0; i < count; i++)
+                raw_close(&raws[i]);
+        for (int i = 0; i < 20; i++)
+                settle(statistics);
+        place = 0;
+        ck_assert_int_eq(filemem_statistics_next_session(statistics, &place, &found), 1);
+        ck_assert_uint_eq(found.id, filemem_session_id(watcher));
+        ck_assert_int_eq(filemem_statistics_next_session(statistics, &place, &found), 0);
+        filemem_statistics_close(statistics);
+        filemem_close(watcher);
+        free(raws);
+}
+END_TEST
+
+/* ---- when it ends ---------------------------------------------------------------------------- */
+
+static void await_end(const filemem_statistics *statistics)
+{
+        struct filemem_statistics_totals totals;
+        int r = 0;
+
+        for (int i = 0; i < 1000 && r == 0; i++) {
+                r = filemem_statistics_totals(statistics, &totals);
+                usleep(10000);
+        }
+        ck_assert_int_eq(r, -ESTALE);
+}
+
+START_TEST(it_ends_with_the_session_that_opened_it)
+{
+        filemem_session *session = open_session("watcher", true);
+        filemem_statistics *statistics = open_statistics(session);
+
+        settle(statistics);
+        filemem_close(session);
+        await_end(statistics);
+        filemem_statistics_close(statistics);
+}
+END_TEST
+
+START_TEST(it_ends_when_the_configuration_was_read_again_and_can_be_opened_again)
+{
+        filemem_session *session = open_session("watcher", true);
+        filemem_statistics *statistics = open_statistics(session);
+
+        ck_assert_int_eq(filemem_reload(session), 0);
+        await_end(statistics);
+        filemem_statistics_close(statistics);
+        statistics = open_statistics(session);
+        settle(statistics);
+        filemem_statistics_close(statistics);
+        filemem_close(session);
+}
+END_TEST
+
+START_TEST(it_ends_when_the_daemon_was_killed)
+{
+        filemem_session *session;
+        filemem_statistics *statistics;
+
+        start();
+        session = open_session("watcher", true);
+        statistics = open_statistics(session);
+        settle(statistics);
+        daemon_end(&the_daemon, SIGKILL);
+        await_end(statistics);
+        filemem_statistics_close(statistics);
+        filemem_close(session);
+        daemon_remove(&the_daemon);
+}
+END_TEST
+
+START_TEST(it_ends_when_the_daemon_stops)
+{
+        filemem_session *session;
+        filemem_statistics *statistics;
+        struct filemem_statistics_totals totals;
+
+        start();
+        session = open_session("watcher", true);
+        statistics = open_statistics(session);
+        stop();
+        ck_assert_int_eq(filemem_statistics_totals(statistics, &totals), -ESTALE);
+        filemem_statistics_close(statistics);
+        filemem_close(session);
+}
+END_TEST
+
+START_TEST(nobody_who_watches_costs_the_daemon_nothing_that_stays)
+{
+        size_t before = daemon_count_fds(&the_daemon);
+
+        for (int i = 0; i < 20; i++) {
+                filemem_session *session = open_session("watcher", true);
+
+                filemem_statistics_close(open_statistics(session));
+                filemem_statistics_close(open_statistics(session)); /* the same page again */
+                filemem_close(session);
+        }
+        daemon_await_fds(&the_daemon, before);
+}
+END_TEST
+
+/* ---- who may --------------------------------------------------------------------------------- */
+
+/* The descriptor, as the daemon sends it. */
+static int take_page(struct raw *raw)
+{
+        struct raw_operation operation;
+        int fd;
+
+        raw_statistics(&operation);
+        ck_assert_int_eq(raw_call(raw, &operation)->status, FILEMEM__STATUS__STATUS_OK);
+        fd = raw->peer;
+        raw->peer = -1;
+        ck_assert_int_ge(fd, 0);
+        return fd;
+}
+
+START_TEST(nobody_can_write_to_the_page)
+{
+        char path[64];
+        struct stat info;
+        struct raw raw;
+        void *memory;
+        int fd, again;
+
+        raw_open(&raw, the_daemon.socket, "hostile");
+        fd = take_page(&raw);
+        ck_assert_int_eq(fstat(fd, &info), 0);
+        ck_assert_int_eq(info.st_mode & 0777, 0400);
+        ck_assert_int_lt(pwrite(fd, "x", 1, 0), 0);
+        ck_assert_int_lt(ftruncate(fd, 0), 0);
+        ck_assert_ptr_eq(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+        memory = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+        ck_assert_ptr_ne(memory, MAP_FAILED);
+        ck_assert_int_lt(mprotect(memory, PAGE, PROT_READ | PROT_WRITE), 0);
+        ck_assert_int_eq(munmap(memory, PAGE), 0);
+
+        /* Root may open it again for writing, and finds it sealed. */
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        again = open(path, O_RDWR | O_CLOEXEC);
+        if (again >= 0) {
+                ck_assert_int_lt(pwrite(again, "x", 1, 0), 0);
+                ck_assert_int_lt(ftruncate(again, 0), 0);
+                ck_assert_int_lt(
+                        fallocate(again, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
+                ck_assert_ptr_eq(
+                        mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0), MAP_FAILED);
+                close(again);
+        }
+        close(fd);
+        raw_close(&raw);
+}
+END_TEST
+
+START_TEST(a_peer_sees_nothing_of_it)
+{
+        filemem_session *session = open_session("opener", false), *peer;
+        filemem_statistics *statistics;
+        int fd;
+
+        ck_assert_int_eq(filemem_open_peer(session, NULL, &fd), 0);
+        ck_assert_int_eq(filemem_open_fd(fd, NULL, &peer), 0);
+        ck_assert_int_eq(filemem_statistics_open(peer, &statistics), -EPERM);
+        filemem_close(peer);
+        filemem_close(session);
+}
+END_TEST
+
+START_TEST(a_page_that_nobody_would_get_is_refused)
+{
+        struct raw_operation operations[2];
+        const Filemem__Reply *reply;
+        const Filemem__ToClient *message;
+        struct raw raw;
+
+        raw_open(&raw, the_daemon.socket, "raw");
+        raw_statistics(&operations[0]);
+        operations[0].operation.no_reply = true;
+        raw_request(&raw, operations, 1);
+        message = raw_receive(&raw);
+        ck_assert_int_eq(message->body_case, FILEMEM__TO_CLIENT__BODY_EVENT);
+        ck_assert_int_eq(message->event->status, FILEMEM__STATUS__STATUS_EINVAL);
+        raw_statistics(&operations[0]);
+        raw_statistics(&operations[1]);
+        reply = raw_receive_reply(&raw, raw_request(&raw, operations, 2));
+        ck_assert_int_eq(reply->results[0]->status, FILEMEM__STATUS__STATUS_OK);
+        ck_assert_int_eq(reply->results[1]->status, FILEMEM__STATUS__STATUS_EMSGSIZE);
+        close(raw.peer);
+        raw.peer = -1;
+        raw_close(&raw);
+}
+END_TEST
+
+/* Runs an errand as somebody, in a child. */
+static void run_as(uid_t uid, gid_t group, void (*errand)(void))
+{
+        pid_t child = fork();
+        int status;
+
+        ck_assert_int_ge(child, 0);
+        if (!child) {
+                if (setgroups(1, &group) < 0 || setgid(uid) < 0 || setuid(uid) < 0)
+                        _exit(100);
+                errand();
+                _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+}
+
+static uint64_t roots_session;
+
+/* A failed assertion ends a forked child with a code that is not 0. */
+static void look_as_bob(void)
+{
+        filemem_session *own = open_session("his", false);
+        filemem_statistics *statistics = open_statistics(own);
+        struct filemem_statistics_session found;
+        struct filemem_statistics_user user;
+        struct filemem_statistics_pool pool;
+        size_t place = 0;
+
+        ck_assert_uint_eq(settle(statistics).all, 0);
+        ck_assert(find_session(statistics, filemem_session_id(own), &found));
+        ck_assert(!find_session(statistics, roots_session, &found));
+        ck_assert(find_pool(statistics, "default", &pool));
+        ck_assert(!find_pool(statistics, "hers", &pool));
+        ck_assert_int_eq(filemem_statistics_next_user(statistics, &place, &user), 0);
+        filemem_statistics_close(statistics);
+        filemem_close(own);
+}
+
+static void look_as_alice(void)
+{
+        filemem_session *own = open_session("hers", false);
+        filemem_statistics *statistics = open_statistics(own);
+        struct filemem_statistics_session found;
+        struct filemem_statistics_pool pool;
+
+        ck_assert_uint_eq(settle(statistics).all, 0);
+        ck_assert(!find_session(statistics, roots_session, &found));
+        ck_assert(find_pool(statistics, "hers", &pool));
+        filemem_statistics_close(statistics);
+        filemem_close(own);
+}
+
+static void look_as_admin(void)
+{
+        filemem_session *own = open_session("an administrator's", true);
+        filemem_statistics *statistics = open_statistics(own);
+        struct filemem_statistics_session found;
+        struct filemem_statistics_pool pool;
+
+        ck_assert_uint_eq(settle(statistics).all, 1);
+        ck_assert(find_session(statistics, roots_session, &found));
+        ck_assert(find_pool(statistics, "hers", &pool));
+        filemem_statistics_close(statistics);
+        filemem_close(own);
+}
+
+START_TEST(a_user_sees_its_own_sessions_and_the_pools_that_it_may_ask_about)
+{
+        filemem_session *session = open_session("root's", false);
+        filemem_statistics *statistics = open_statistics(session);
+
+        roots_session = filemem_session_id(session);
+        run_as(BOB, 60999, look_as_bob);
+        run_as(ALICE, 60999, look_as_alice);
+        run_as(BOB, ADMINS, look_as_admin);
+        filemem_statistics_close(statistics);
+        filemem_close(session);
+}
+END_TEST
+
+/* Each set of groups is somebody else. */
+static void watch_as_many(void)
+{
+        filemem_session *session = open_session("too many", true);
+        filemem_statistics *statistics;
+
+        ck_assert_int_eq(filemem_statistics_open(session, &statistics), -EDQUOT);
+        filemem_close(session);
+}
+
+START_TEST(a_user_of_many_identities_has_a_few_pages)
+{
+        int pipes[2];
+        pid_t children[4];
+        char byte;
+
+        ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+        for (gid_t i = 0; i < 4; i++) {
+                children[i] = fork();
+                ck_assert_int_ge(children[i], 0);
+                if (!children[i]) {
+                        gid_t group = 61000 + i;
+
+                        if (setgroups(1, &group) < 0 || setgid(BOB) < 0 || setuid(BOB) < 0)
+                                _exit(100);
+                        open_statistics(open_session("one of four", true));
+                        if (write(pipes[1], "x", 1) != 1)
+                                _exit(101);
+                        pause();
+                }
+        }
+        for (int i = 0; i < 4; i++)
+                ck_assert_int_eq(read(pipes[0], &byte, 1), 1);
+        run_as(BOB, 61999, watch_as_many);
+        for (int i = 0; i < 4; i++) {
+                kill(children[i], SIGKILL);
+                waitpid(children[i], NULL, 0);
+        }
+        close(pipes[0]);
+        close(pipes[1]);
+}
+END_TEST
+
+/* ---- quantiles ------------------------------------------------------------------------------- */
+
+START_TEST(a_quantile_is_the_limit_of_its_bucket)
+{
+        struct filemem_statistics_durations durations = {.count = 100};
+
+        durations.buckets[2] = 98;
+        durations.buckets[10] = 2;
+        ck_assert_uint_eq(filemem_statistics_quantile(&durations, 0.5), 192);
+        ck_assert_uint_eq(
+                filemem_statistics_quantile(&durations, 0.99), filemem_statistics_bucket_limit(10));
+        ck_assert_uint_eq(filemem_statistics_quantile(&durations, 0), 192);
+        durations.count = 0;
+        ck_assert_uint_eq(filemem_statistics_quantile(&durations, 0.5), 0);
+        for (size_t i = 1; i < FILEMEM_STATISTICS_BUCKETS; i++)
+                ck_assert_uint_gt(
+                        filemem_statistics_bucket_limit(i), filemem_statistics_bucket_limit(i - 1));
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("statistics");
+        TCase *contents = harness_case(suite, "Contents", 60);
+        TCase *users = harness_case(suite, "Users", 60);
+        TCase *end = harness_case(suite, "End", 60);
+        bool root = getuid() == 0;
+
+        tcase_add_checked_fixture(contents, start, stop);
+        tcase_add_test(contents, totals_are_what_was_done);
+        tcase_add_test(contents, a_pool_shows_its_memory_and_its_largest_gap);
+        tcase_add_test(contents, a_session_shows_what_it_did_and_goes_when_it_ends);
+        tcase_add_test(contents, requests_are_timed_by_operation_and_refusals_counted_by_reason);
+        tcase_add_test(contents, a_thousand_sessions_are_all_there);
+        tcase_add_test(contents, it_ends_with_the_session_that_opened_it);
+        tcase_add_test(
+                contents, it_ends_when_the_configuration_was_read_again_and_can_be_opened_again);
+        tcase_add_test(contents, nobody_who_watches_costs_the_daemon_nothing_that_stays);
+        tcase_add_test(contents, nobody_can_write_to_the_page);
+        tcase_add_test(contents, a_peer_sees_nothing_of_it);
+        tcase_add_test(contents, a_page_that_nobody_would_get_is_refused);
+        tcase_add_test(contents, a_quantile_is_the_limit_of_its_bucket);
+        tcase_add_checked_fixture(users, start, stop);
+        if (root) {
+                tcase_add_test(
+                        users, a_user_sees_its_own_sessions_and_the_pools_that_it_may_ask_about);
+                tcase_add_test(users, a_user_of_many_identities_has_a_few_pages);
+        } else {
+                puts("not root: what other users see is not tested");
+        }
+        tcase_add_test(end, it_ends_when_the_daemon_was_killed);
+        tcase_add_test(end, it_ends_when_the_daemon_stops);
+        return harness_run(suite);
+}
