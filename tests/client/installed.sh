@@ -45,9 +45,24 @@ LD_LIBRARY_PATH=$libdir "$folder/shared"
         "$libdir/libfilemem.a" $(pkg-config --libs libprotobuf-c) -pthread
 "$folder/static"
 
+heap=
+[ ! -f "$libdir/pkgconfig/libfilemem-heap.pc" ] || heap=yes
+if [ "$heap" ]; then
+        say "heap"
+        # shellcheck disable=SC2046
+        "$compiler" ${sanitize:+"-fsanitize=$sanitize"} -Wall -Wextra -Werror "$sources/heap.c" \
+                -o "$folder/heap" $(pkg-config --cflags --libs libfilemem-heap)
+        LD_LIBRARY_PATH=$libdir "$folder/heap"
+        # shellcheck disable=SC2046
+        "$compiler" ${sanitize:+"-fsanitize=$sanitize"} "$sources/heap.c" -o "$folder/heap_static" \
+                $(pkg-config --cflags libfilemem-heap) "$libdir/libfilemem-heap.a" "$libdir/libfilemem.a" \
+                $(pkg-config --libs libprotobuf-c) -lm -pthread
+        "$folder/heap_static"
+fi
+
 say "CMake"
 {
-        cmake -S "$sources" -B "$folder/build" -DCMAKE_PREFIX_PATH="$prefix" \
+        cmake -S "$sources" -B "$folder/build" -DCMAKE_PREFIX_PATH="$prefix" -DHEAP="$heap" \
                 -DCMAKE_C_COMPILER="$compiler" ${sanitize:+"-DCMAKE_C_FLAGS=-fsanitize=$sanitize"} &&
                 cmake --build "$folder/build"
 } >"$folder/log" 2>&1 || {
@@ -56,6 +71,10 @@ say "CMake"
 }
 "$folder/build/shared"
 "$folder/build/static"
+if [ "$heap" ]; then
+        "$folder/build/heap"
+        "$folder/build/heap_static"
+fi
 
 say "Python"
 if [ -n "$sanitize" ]; then
