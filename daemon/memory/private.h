@@ -158,11 +158,12 @@ static inline struct range pool_bytes(const struct pool *pool, uint32_t start, u
  */
 #define RECLAIM_REST_TIME NSEC_PER_MSEC
 
-/* Freed ranges that are done under one hold of the lock. */
-#define RECLAIM_BATCH 16
-
-/* And how many of them are then taken out of the tree: who frees in a hurry waits no longer. */
-#define RECLAIM_FINISH 4
+/*
+ * Freed ranges that are found under one hold of the lock, and taken out of the tree under another
+ * one, some microseconds each. Few and longer ones: it is the number of holds that those who free
+ * and allocate meanwhile run into, and neighbours of one leaf are taken out at once.
+ */
+#define RECLAIM_BATCH 64
 
 /*
  * While a range is prepared it has this many references, of the holder that is to have it. Nobody

@@ -80,29 +80,24 @@ int reclaim_punch(struct pool *pool, struct range range)
         return 0;
 }
 
-static int finish_some(struct pool *pool, const struct range *ranges, size_t count)
+int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
 {
+        struct usage_extent extents[RECLAIM_BATCH];
+        size_t done = 0;
         LOCK_SCOPE_PATIENT(&pool->lock);
 
         for (size_t i = 0; i < count; i++) {
+                extents[i].start = pool_page(pool, ranges[i].start);
+                extents[i].end = pool_page(pool, ranges[i].end);
+        }
+        while (done < count) {
                 int r = usage_nodes_reserve(&pool->nodes, usage_tree_need(&pool->tree));
 
                 if (r < 0)
                         return r;
-                usage_tree_remove_freed(&pool->tree, pool_page(pool, ranges[i].start),
-                        pool_page(pool, ranges[i].end));
+                done += usage_tree_remove_freed(&pool->tree, extents + done, count - done);
         }
         return 0;
-}
-
-int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < count; i += RECLAIM_FINISH)
-                r = finish_some(
-                        pool, ranges + i, count - i < RECLAIM_FINISH ? count - i : RECLAIM_FINISH);
-        return r;
 }
 
 /*

@@ -60,6 +60,7 @@ static inline __attribute__((always_inline)) uint32_t find_between(
                 }
                 path->index[level] = i;
                 path->node[level - 1] = inner->child[i];
+                node_prefetch(inner->child[i]);
                 if (behind) {
                         path_to_edge(path, level - 1, true);
                         return page_round_up(inner->end[i], alignment);

@@ -165,11 +165,21 @@ static inline void move_entry(struct leaf *leaf, unsigned to, unsigned from)
         leaf_set(leaf, to, &entry);
 }
 
+/* Whole vectors at a time: five calls of memmove() take several times as long. */
+void leaf_move(struct leaf *leaf, unsigned to, unsigned from, unsigned count)
+{
+        unsigned i;
+
+        for (i = 0; i + 4 <= count; i += 4)
+                move_block(leaf, to + i, from + i);
+        for (; i < count; i++)
+                move_entry(leaf, to + i, from + i);
+}
+
 void leaf_shift(struct leaf *leaf, unsigned from, unsigned to)
 {
         unsigned count = leaf->node.count - from, i;
 
-        /* Whole vectors at a time: five calls of memmove() take several times as long. */
         if (to > from) {
                 for (i = count; i >= 4; i -= 4)
                         move_block(leaf, to + i - 4, from + i - 4);
@@ -177,10 +187,7 @@ void leaf_shift(struct leaf *leaf, unsigned from, unsigned to)
                         move_entry(leaf, to + i, from + i);
                 leaf->node.count = (uint16_t)(to + count);
         } else {
-                for (i = 0; i + 4 <= count; i += 4)
-                        move_block(leaf, to + i, from + i);
-                for (; i < count; i++)
-                        move_entry(leaf, to + i, from + i);
+                leaf_move(leaf, to, from, count);
                 node_set_count(&leaf->node, to + count);
         }
 }

@@ -109,12 +109,25 @@ static inline void leaf_set(struct leaf *leaf, unsigned i, const struct usage_en
 void node_move(
         struct node *to, unsigned to_index, struct node *from, unsigned from_index, unsigned count);
 
+/* Moves entries of a leaf down, `to` below `from`. */
+void leaf_move(struct leaf *leaf, unsigned to, unsigned from, unsigned count);
+
 /* The entries of a leaf from `from` on are now from `to` on. Sets the count. */
 void leaf_shift(struct leaf *leaf, unsigned from, unsigned to);
 
 /* Sets the count, and makes what lies beyond it padding. Above it, the caller has set what is new.
  */
 void node_set_count(struct node *node, unsigned count);
+
+/*
+ * Has the memory of a node on its way before it is looked at: all lines at once, instead of one
+ * after the other as a search and what follows it come to them.
+ */
+static inline void node_prefetch(const struct node *node)
+{
+        for (size_t line = 0; line < NODE_SIZE; line += 64)
+                __builtin_prefetch((const char *)node + line);
+}
 
 /* ---- searching a node ------------------------------------------------------------------------ */
 

@@ -184,7 +184,8 @@ static void splice_split(struct usage_tree *tree, struct usage_path *path, unsig
         for (unsigned i = index + remove; i < before; i++)
                 all[total++] = leaf_get(leaf, i);
         keep = append ? tree->nodes->leaf_max : total / 2;
-        check(keep <= tree->nodes->leaf_max && total - keep <= tree->nodes->leaf_max);
+        check(keep <= total && keep <= tree->nodes->leaf_max);
+        check(total - keep <= tree->nodes->leaf_max);
         for (unsigned i = 0; i < keep; i++)
                 leaf_set(leaf, i, &all[i]);
         for (unsigned i = keep; i < total; i++)

@@ -51,6 +51,7 @@ void path_seek(const struct usage_tree *tree, uint32_t page, struct usage_path *
                 path->node[level] = node;
                 path->index[level] = i;
                 node = inner->child[i];
+                node_prefetch(node);
         }
         path->node[0] = node;
         path->index[0] = leaf_search(node_leaf(node), page);

@@ -202,8 +202,19 @@ void usage_tree_decrease(struct usage_tree *tree, struct usage_path *path, uint3
 void usage_tree_copy_held(struct usage_tree *tree, const struct usage_tree *from);
 size_t usage_tree_copy_need(const struct usage_tree *from);
 
-/* Removes what is in [start, end), all of it freed. Needs usage_tree_need() nodes reserved. */
-void usage_tree_remove_freed(struct usage_tree *tree, uint32_t start, uint32_t end);
+/* In pages. */
+struct usage_extent {
+        uint32_t start;
+        uint32_t end;
+};
+
+/*
+ * Removes what is in the first of these extents, all of it freed: as many of them as can be at
+ * once, at least one. They ascend; count is at least 1. Returns how many. Needs usage_tree_need()
+ * nodes reserved.
+ */
+size_t usage_tree_remove_freed(
+        struct usage_tree *tree, const struct usage_extent *extents, size_t count);
 
 /*
  * One reference more on every page of [start, end): gaps become entries with one reference and the

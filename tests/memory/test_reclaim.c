@@ -82,7 +82,8 @@ START_TEST(scattered_ranges_are_done_many_at_a_time)
         for (uint64_t i = 0; i < freed; i++)
                 ck_assert_int_eq(pool_decref(holder, pages(2 * i, 2 * i + 1)), 0);
         ck_assert_uint_eq(reclaim_find(pool, found, RECLAIM_BATCH), RECLAIM_BATCH);
-        ck_assert_uint_eq(found[RECLAIM_BATCH - 1].start, (RECLAIM_BATCH - 1) * 2 * FIXTURE_PAGE);
+        ck_assert_uint_eq(
+                found[RECLAIM_BATCH - 1].start, UINT64_C(2) * (RECLAIM_BATCH - 1) * FIXTURE_PAGE);
         ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_MORE);
         ck_assert_uint_eq(pool->tree.totals.freed, RECLAIM_BATCH);
         reclaim_all();

@@ -163,34 +163,63 @@ static bool change_remove_freed(struct usage_entry *entry, void *argument)
         return entry->refs > 0;
 }
 
-/* The lowest freed entry from a random page on, or everything freed in a range. */
-static void step_reclaim(struct model *model)
+static void naive_remove_freed(struct model *model, uint32_t start, uint32_t end)
 {
-        uint32_t start, end, want;
-        struct usage_entry entry;
-        bool found;
-
-        choose_range(model, &start, &end);
-        for (want = start; want < MODEL_PAGES; want++)
-                if (model->pages[want].allocated && !model->pages[want].refs)
-                        break;
-        found = usage_tree_find_tagged(&model->tree, start, USAGE_FREED, &entry);
-        check(found == (want < MODEL_PAGES));
-        if (!found)
-                return;
-        check(entry.start <= want && want < entry.end);
-        if (choose(model, 2)) {
-                start = entry.start;
-                end = entry.end;
-        }
-        reserve(model, usage_tree_need(&model->tree));
-        if (start == entry.start && end == entry.end)
-                usage_tree_remove_freed(&model->tree, start, end);
-        else
-                usage_tree_change(&model->tree, start, end, change_remove_freed, NULL);
         for (uint32_t i = start; i < end; i++)
                 if (!model->pages[i].refs)
                         model->pages[i] = (struct model_page){0};
+}
+
+/* Everything freed in a range. */
+static void step_remove(struct model *model)
+{
+        uint32_t start, end;
+
+        choose_range(model, &start, &end);
+        reserve(model, usage_tree_need(&model->tree));
+        usage_tree_change(&model->tree, start, end, change_remove_freed, NULL);
+        naive_remove_freed(model, start, end);
+}
+
+/* The first freed entries from a random page on, as many as there are or fewer. */
+static size_t find_freed(struct model *model, struct usage_entry *entries, size_t max)
+{
+        uint32_t page = choose(model, MODEL_PAGES);
+        size_t count = usage_tree_collect_tagged(&model->tree, page, USAGE_FREED, entries, max),
+               n = 0;
+
+        for (; page < MODEL_PAGES && n < max; page++)
+                if (model->pages[page].allocated && !model->pages[page].refs) {
+                        check(n < count && entries[n].start <= page && page < entries[n].end);
+                        page = entries[n++].end - 1;
+                }
+        check(n == count);
+        return count;
+}
+
+/* As the reclaim thread does; of some only a part, as if they had merged with others since. */
+static void step_reclaim(struct model *model)
+{
+        struct usage_entry entries[12];
+        struct usage_extent extents[12];
+        size_t count = find_freed(model, entries, 1 + choose(model, 12)), done = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                uint32_t pages = entries[i].end - entries[i].start;
+
+                extents[i] = (struct usage_extent){entries[i].start, entries[i].end};
+                if (!choose(model, 6))
+                        extents[i].start += choose(model, pages);
+                naive_remove_freed(model, extents[i].start, extents[i].end);
+        }
+        while (done < count) {
+                size_t removed;
+
+                reserve(model, usage_tree_need(&model->tree));
+                removed = usage_tree_remove_freed(&model->tree, extents + done, count - done);
+                check(removed >= 1 && removed <= count - done);
+                done += removed;
+        }
 }
 
 static bool change_committed(struct usage_entry *entry, void *argument)
@@ -309,8 +338,10 @@ void model_step(struct model *model)
                 step_refs(model);
                 break;
         case 8:
-        case 9:
                 step_reclaim(model);
+                break;
+        case 9:
+                step_remove(model);
                 break;
         case 10:
                 step_commit(model);
