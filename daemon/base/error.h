@@ -73,6 +73,8 @@
         X(OUTCOME_DESCRIPTOR_UNWANTED, EPROTO, "a file descriptor came where none belongs")        \
         X(OUTCOME_DAEMON_FULL, ENOMEM, "the daemon is out of memory or file descriptors")          \
         X(OUTCOME_HELLO_LATE, EPROTO, "Hello did not come in time")                                \
+        X(OUTCOME_POOL_DAMAGED, EIO,                                                               \
+                "the journal of the pool was damaged: nothing is allocated or decommitted in it")  \
         X(OUTCOME_RANGE_DIVIDED, EDQUOT,                                                           \
                 "the range consists of more than 16384 ranges: do it in parts")                    \
         X(OUTCOME_STATISTICS_PEER, EPERM, "a peer session sees no statistics")                     \

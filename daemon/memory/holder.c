@@ -9,22 +9,50 @@
 /* Entries of the pool's tree that are changed under one hold of its lock when a session ends. */
 #define RELEASE_ENTRIES 256
 
-int holder_new(struct pool *pool, struct holder **ret)
+struct holder *holder_make(struct pool *pool, uint64_t session)
 {
-        struct holder *holder = malloc(sizeof(*holder));
+        struct holder *holder = calloc(1, sizeof(*holder));
 
         if (!holder)
-                return -ENOMEM;
+                return NULL;
         holder->pool = pool;
-        holder->released = 0;
         holder->room.pages = holder->room.entries = holder->room.cut_entries = UINT64_MAX;
-        holder->on_released = NULL;
-        LOCK_SCOPE(&pool->lock);
+        holder->results.session = session;
         usage_tree_init(&holder->holdings, &pool->nodes, pool->tree.capacity, 1);
         LIST_INSERT_HEAD(&pool->holders, holder, link);
         pool->holder_count++;
-        *ret = holder;
-        return 0;
+        return holder;
+}
+
+void holder_discard(struct holder *holder)
+{
+        results_free(&holder->results);
+        LIST_REMOVE(holder, link);
+        free(holder);
+}
+
+int holder_new_for(struct pool *pool, uint64_t session, struct holder **ret)
+{
+        LOCK_SCOPE(&pool->lock);
+        struct holder *holder = holder_make(pool, session);
+        int r = holder ? 0 : -ENOMEM;
+
+        if (r == 0 && pool->recorder)
+                r = record_join(holder);
+        if (r == 0) {
+                *ret = holder;
+                return 0;
+        }
+        if (holder) {
+                pool->holder_count--;
+                holder_discard(holder);
+        }
+        return r;
+}
+
+int holder_new(struct pool *pool, struct holder **ret)
+{
+        return holder_new_for(pool, 0, ret);
 }
 
 void holder_information(struct holder *holder, struct holder_information *ret)
@@ -115,6 +143,12 @@ int holder_drop(
         usage_tree_decref(&pool->tree, sole ? path : NULL, start, end, refs);
         if (!sole)
                 usage_tree_decrease(&holder->holdings, path, start, end, refs);
+        if (pool->recorder) {
+                if (refs == REFS_PREPARING)
+                        record_keep(pool, start, end, KIND_SYSTEM);
+                else
+                        record_decref(holder, start, end, refs);
+        }
         if (pool->tree.totals.freed && !pool->woken) {
                 pool->woken = true;
                 reclaim_wake(pool, false);
@@ -167,10 +201,11 @@ static int release_some(struct holder *holder, bool *ret_all)
                 return 0;
         if (pool->sole == holder)
                 pool->sole = NULL;
-        LIST_REMOVE(holder, link);
+        if (pool->recorder)
+                record_leave(holder);
         if (holder->on_released)
                 holder->on_released(holder->context);
-        free(holder);
+        holder_discard(holder);
         *ret_all = true;
         return 0;
 }
@@ -192,6 +227,8 @@ bool holder_release(struct holder *holder, void (*released)(void *context), void
         pool->holder_count--;
         LIST_INSERT_HEAD(&pool->orphans, holder, link);
         holder->context = context;
+        holder->results.request = 0; /* nobody is to be told of this */
+        holder->results.part = false;
         /* Most hold little: that is released here and now, the rest on the reclaim thread, which
          * also tries again if there was no memory for it. */
         release_some(holder, &all);

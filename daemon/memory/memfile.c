@@ -22,6 +22,8 @@
 
 #define ZERO_PIECE 65536
 
+#define MEMFILE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 static int create_fd(const char *name, bool exec)
 {
         unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -61,12 +63,35 @@ static int reopen(int fd, int mode)
         return again < 0 ? -errno : again;
 }
 
+/* The file with the descriptors that are to be handed out. Takes over fd on 0. */
+static int open_again(struct memfile *file, int fd, uint64_t capacity)
+{
+        cleanup_(fd_closep) int client_fd = reopen(fd, O_RDWR);
+        cleanup_(fd_closep) int read_only_fd = -1;
+        uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+
+        if (client_fd < 0)
+                return client_fd;
+        read_only_fd = reopen(fd, O_RDONLY);
+        if (read_only_fd < 0)
+                return read_only_fd;
+        *file = (struct memfile){
+                .fd = fd,
+                .client_fd = steal_fd(&client_fd),
+                .read_only_fd = steal_fd(&read_only_fd),
+                .capacity = capacity,
+                .page_size = page_size,
+                .page_shift = (unsigned)__builtin_ctzll(page_size),
+                .fallocate = fallocate,
+        };
+        return 0;
+}
+
 int memfile_create(struct memfile *file, const char *name, uint64_t capacity, bool exec)
 {
         cleanup_(fd_closep) int fd = create_fd(name, exec);
-        cleanup_(fd_closep) int client_fd = -1;
-        cleanup_(fd_closep) int read_only_fd = -1;
         uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+        int r;
 
         if (fd < 0)
                 return fd;
@@ -76,24 +101,24 @@ int memfile_create(struct memfile *file, const char *name, uint64_t capacity, bo
                 measure_early(fd, page_size);
         if (ftruncate(fd, (off_t)capacity) < 0)
                 return -errno;
-        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        if (fcntl(fd, F_ADD_SEALS, MEMFILE_SEALS) < 0)
                 return -errno;
-        client_fd = reopen(fd, O_RDWR);
-        if (client_fd < 0)
-                return client_fd;
-        read_only_fd = reopen(fd, O_RDONLY);
-        if (read_only_fd < 0)
-                return read_only_fd;
-        *file = (struct memfile){
-                .fd = steal_fd(&fd),
-                .client_fd = steal_fd(&client_fd),
-                .read_only_fd = steal_fd(&read_only_fd),
-                .capacity = capacity,
-                .page_size = page_size,
-                .page_shift = (unsigned)__builtin_ctzll(page_size),
-                .fallocate = fallocate,
-        };
-        return 0;
+        r = open_again(file, fd, capacity);
+        if (r == 0)
+                steal_fd(&fd);
+        return r;
+}
+
+int memfile_adopt(struct memfile *file, int fd, uint64_t capacity)
+{
+        int seals = fcntl(fd, F_GET_SEALS);
+        struct stat info;
+
+        if (seals < 0 || fstat(fd, &info) < 0)
+                return -errno;
+        if ((seals & MEMFILE_SEALS) != MEMFILE_SEALS || (uint64_t)info.st_size != capacity)
+                return -EBADMSG;
+        return open_again(file, fd, capacity);
 }
 
 void memfile_close(struct memfile *file)

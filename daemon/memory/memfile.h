@@ -41,6 +41,12 @@ struct memfile {
  * errno.
  */
 int memfile_create(struct memfile *file, const char *name, uint64_t capacity, bool exec);
+
+/*
+ * The same of a file that was made so by a daemon before this one. Takes over the descriptor on 0.
+ * Returns 0, -EBADMSG if it is not such a file of that capacity, or another negative errno.
+ */
+int memfile_adopt(struct memfile *file, int fd, uint64_t capacity);
 void memfile_close(struct memfile *file);
 
 /* Gives the pages back to the kernel: they read as zero. Returns 0 or a negative errno. */

@@ -36,24 +36,15 @@ static int check_options(const struct pool_options *options, uint64_t capacity, 
         return 0;
 }
 
-int pool_new(struct memory *memory, const struct pool_options *options, struct pool **ret)
+int pool_make(struct memory *memory, const struct pool_options *options, const struct memfile *file,
+        struct pool **ret)
 {
-        uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-        uint64_t capacity = options->capacity ? options->capacity : default_capacity(page_size);
-        cleanup_(freep) struct pool *pool = NULL;
-        char file_name[POOL_NAME_MAX + 16];
-        int r = check_options(options, capacity, page_size);
+        struct pool *pool = calloc(1, sizeof(*pool));
 
-        if (r < 0)
-                return r;
-        pool = calloc(1, sizeof(*pool));
         if (!pool)
                 return -ENOMEM;
         strcpy(pool->name, options->name);
-        snprintf(file_name, sizeof(file_name), "filemem:%s", options->name);
-        r = memfile_create(&pool->file, file_name, capacity, options->exec);
-        if (r < 0)
-                return r;
+        pool->file = *file;
         pool->memory = memory;
         pool->exec = options->exec;
         pool->zero_verify = options->zero_verify;
@@ -61,15 +52,35 @@ int pool_new(struct memory *memory, const struct pool_options *options, struct p
         pool->size = pool_page(pool, CHUNK_SIZE);
         lock_init(&pool->lock, LOCK_POOL);
         usage_nodes_init(&pool->nodes);
-        usage_tree_init(&pool->tree, &pool->nodes, pool_page(pool, capacity),
+        usage_tree_init(&pool->tree, &pool->nodes, pool_page(pool, file->capacity),
                 pool_page(pool, HUGEPAGE_SIZE));
         LIST_INIT(&pool->holders);
         LIST_INIT(&pool->orphans);
         TAILQ_INIT(&pool->decommits);
         TAILQ_INIT(&pool->preparations);
         TAILQ_INIT(&pool->askers);
-        *ret = steal_ptr(pool);
+        *ret = pool;
         return 0;
+}
+
+int pool_new(struct memory *memory, const struct pool_options *options, struct pool **ret)
+{
+        uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+        uint64_t capacity = options->capacity ? options->capacity : default_capacity(page_size);
+        struct memfile file;
+        char file_name[POOL_NAME_MAX + 16];
+        int r = check_options(options, capacity, page_size);
+
+        if (r < 0)
+                return r;
+        snprintf(file_name, sizeof(file_name), "filemem:%s", options->name);
+        r = memfile_create(&file, file_name, capacity, options->exec);
+        if (r < 0)
+                return r;
+        r = pool_make(memory, options, &file, ret);
+        if (r < 0)
+                memfile_close(&file);
+        return r;
 }
 
 struct pool *pool_free(struct pool *pool)
@@ -86,8 +97,7 @@ struct pool *pool_free(struct pool *pool)
                 struct holder *holder = LIST_FIRST(&pool->orphans);
 
                 usage_tree_clear(&holder->holdings);
-                LIST_REMOVE(holder, link);
-                free(holder);
+                holder_discard(holder);
         }
         if (pool->queued == POOL_WORK)
                 TAILQ_REMOVE(&memory->work, pool, work_link);
@@ -97,6 +107,7 @@ struct pool *pool_free(struct pool *pool)
         usage_nodes_deinit(&pool->nodes);
         lock_deinit(&pool->lock);
         memfile_close(&pool->file);
+        recorder_free(pool->recorder);
         free(pool);
         return NULL;
 }
@@ -142,6 +153,8 @@ int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t re
         entry.tags = (uint8_t)kind;
 
         LOCK_SCOPE(&pool->lock);
+        if (pool->damaged)
+                return OUTCOME_POOL_DAMAGED;
         r = holder_check_allocate(holder, pages);
         if (r)
                 return r;
@@ -158,6 +171,8 @@ int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t re
         }
         if (pool->sole != holder)
                 usage_tree_insert(&holder->holdings, &entry);
+        if (pool->recorder && refs != REFS_PREPARING)
+                record_allocate(holder, entry.start, entry.end, (uint8_t)kind);
         grow_size(pool, entry.end);
         *ret = pool_bytes(pool, entry.start, entry.end);
         *ret_size = pool->size * pool->file.page_size;
@@ -204,6 +219,8 @@ int pool_incref(struct holder *holder, struct range range)
                 usage_tree_incref(&pool->tree, &path, start, end);
                 if (pool->sole != holder)
                         usage_tree_increase(&holder->holdings, &pool->tree, start, end);
+                if (pool->recorder)
+                        record_incref(holder, start, end);
         }
         usage_nodes_trim(&pool->nodes);
         return r;
@@ -242,6 +259,7 @@ int pool_decref_part(struct holder *holder, struct range range, uint64_t *from)
         if (r)
                 return r;
         reached = holder_reach(holder, start, end);
+        holder->results.part = reached < end;
         r = holder_drop(holder, reached == end ? &path : NULL, start, reached, 1);
         if (r == 0)
                 *from = pool_bytes(pool, start, reached).end;
@@ -270,6 +288,8 @@ int pool_check_decommit(struct holder *holder, struct range range, bool shared)
                 return r;
 
         LOCK_SCOPE(&pool->lock);
+        if (pool->damaged)
+                return OUTCOME_POOL_DAMAGED;
         if (holder_reach(holder, start, end) < end)
                 return OUTCOME_RANGE_DIVIDED;
         r = check_held(holder, start, end, &path);

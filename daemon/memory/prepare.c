@@ -126,6 +126,8 @@ static int hand_over(struct pool_job *job)
         usage_tree_change(&pool->tree, start, end, change_hand_over, job);
         if (pool->sole != holder)
                 usage_tree_change(&holder->holdings, start, end, change_hold, NULL);
+        if (pool->recorder)
+                record_allocate(holder, start, end, (uint8_t)job->kind);
         return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "memory/account.h"
 #include "memory/memfile.h"
 #include "memory/pool.h"
+#include "memory/record.h"
 #include "memory/scan.h"
 #include "usage/usage_tree.h"
 
@@ -45,6 +46,7 @@ struct holder {
         LIST_ENTRY(holder) link; /* in pool->holders, or pool->orphans when its session is gone */
         void (*on_released)(void *context); /* or NULL */
         void *context;
+        struct holder_results results; /* in a pool with a journal */
 };
 
 struct pool {
@@ -55,6 +57,8 @@ struct pool {
         bool exec;
         bool zero_verify;
         bool huge_advise;
+        bool damaged;              /* its journal was: nothing is given or punched any more */
+        struct recorder *recorder; /* NULL: it does not outlive the daemon */
 
         struct lock lock;
 
@@ -172,6 +176,10 @@ static inline struct range pool_bytes(const struct pool *pool, uint32_t start, u
  */
 #define REFS_PREPARING UINT32_MAX
 
+/* Takes over the file on 0. Returns 0 or -ENOMEM. */
+int pool_make(struct memory *memory, const struct pool_options *options, const struct memfile *file,
+        struct pool **ret);
+
 /* pool_allocate(), with that many references. */
 int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t refs,
         struct range *ret, uint64_t *ret_size);
@@ -190,6 +198,10 @@ int pool_punch(struct pool *pool, struct range range);
 
 /* ---- holder.c: what a session holds; the caller holds the pool's lock -------------------------
  */
+
+/* A holder of nothing, in the pool's list and in no journal; NULL: out of memory. And its end. */
+struct holder *holder_make(struct pool *pool, uint64_t session);
+void holder_discard(struct holder *holder);
 
 /* What the holder holds: the tree's entries with references. */
 static inline struct usage_tree *holder_tree(struct holder *holder)
@@ -285,6 +297,9 @@ enum reclaim_result {
         RECLAIM_LATER, /* it failed: try again in a while */
         RECLAIM_GONE,  /* the pool was freed */
 };
+
+/* One bounded piece of a copy of the pool's journal; see copy.c. */
+enum reclaim_result copy_step(struct pool *pool, uint64_t now);
 
 /* One bounded piece of the next preparation of an allocation; see prepare.c. */
 enum reclaim_result prepare_step(struct pool *pool);

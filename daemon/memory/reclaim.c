@@ -83,7 +83,7 @@ int reclaim_punch(struct pool *pool, struct range range)
 int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
 {
         struct usage_extent extents[RECLAIM_BATCH];
-        size_t done = 0;
+        size_t done = 0, removed;
         LOCK_SCOPE_PATIENT(&pool->lock);
 
         for (size_t i = 0; i < count; i++) {
@@ -95,7 +95,10 @@ int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
 
                 if (r < 0)
                         return r;
-                done += usage_tree_remove_freed(&pool->tree, extents + done, count - done);
+                removed = usage_tree_remove_freed(&pool->tree, extents + done, count - done);
+                for (size_t i = done; pool->recorder && i < done + removed; i++)
+                        record_give(pool, extents[i].start, extents[i].end);
+                done += removed;
         }
         return 0;
 }
@@ -145,6 +148,8 @@ static int adopt(struct pool *pool, struct range range)
         if (usage_tree_find(&pool->tree, entry.start, &there) && there.start < entry.end)
                 return 0;
         usage_tree_insert(&pool->tree, &entry);
+        if (pool->recorder)
+                record_keep(pool, entry.start, entry.end, KIND_SYSTEM);
         pool->scan.stray -= stored < pool->scan.stray ? stored : pool->scan.stray;
         return 0;
 }
@@ -219,6 +224,8 @@ static enum reclaim_result reclaim_some(struct pool *pool, uint64_t now)
 
         if (release_orphans(pool, &r))
                 return r < 0 ? RECLAIM_LATER : RECLAIM_MORE;
+        if (pool->damaged)
+                return RECLAIM_DONE; /* what looks freed may be somebody's */
         count = reclaim_find(pool, ranges, RECLAIM_BATCH);
         if (count)
                 return reclaim_freed(pool, ranges, count);
@@ -229,7 +236,7 @@ static enum reclaim_result reclaim_some(struct pool *pool, uint64_t now)
 
 enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
 {
-        enum reclaim_result prepared, reclaimed;
+        enum reclaim_result prepared, reclaimed, copied;
         struct pool_job *job;
 
         if (retire_is_due(pool))
@@ -242,7 +249,8 @@ enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
         /* For these they wait too, but each takes long, and may need what is given back: both. */
         prepared = prepare_step(pool);
         reclaimed = reclaim_some(pool, now);
-        if (prepared == RECLAIM_MORE || reclaimed == RECLAIM_MORE)
+        copied = copy_step(pool, now);
+        if (prepared == RECLAIM_MORE || reclaimed == RECLAIM_MORE || copied == RECLAIM_MORE)
                 return RECLAIM_MORE;
-        return prepared == RECLAIM_LATER ? prepared : reclaimed;
+        return prepared == RECLAIM_LATER || copied == RECLAIM_LATER ? RECLAIM_LATER : reclaimed;
 }

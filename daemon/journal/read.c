@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/check.h"
+#include "journal/private.h"
+
+#include <errno.h>
+
+/*
+ * Behind the last record. The count says that too, but one record may have been committed that was
+ * not counted any more.
+ */
+static int at_end(const struct journal_area *area, uint64_t index)
+{
+        return atomic_load(&area->header->count) > index ? -EBADMSG : 0;
+}
+
+int journal_read(const struct journal *journal, uint64_t index, void *record)
+{
+        const struct journal_area *area = &journal->areas[journal->active];
+        size_t size = area->record_size;
+        uint64_t count = atomic_load_explicit(&area->header->count, memory_order_acquire);
+        uint8_t *place = area->records + index * size;
+        uint32_t word;
+
+        if (atomic_load(&area->header->failed) && index >= count)
+                return -EBADMSG;
+        if ((index + 1) * size > journal->area_size || index > count)
+                return at_end(area, index);
+        word = atomic_load_explicit(journal_commit_word(place), memory_order_acquire);
+        if (!word)
+                return at_end(area, index);
+        if (word != journal_check(area, index, place, size))
+                return -EBADMSG;
+        memcpy(record, place, size);
+        memset((uint8_t *)record + size, 0, journal->record_size - size);
+        return 1;
+}
+
+void journal_continue(struct journal *journal, uint64_t count)
+{
+        struct journal_area *area = &journal->areas[journal->active];
+
+        check(journal_is_current(journal));
+        area->count = count;
+        atomic_store(&area->header->count, count);
+        /* From the next whole step on: what there is already is not taken again. */
+        area->room = (count * area->record_size + JOURNAL_STEP - 1) / JOURNAL_STEP * JOURNAL_STEP /
+                     area->record_size;
+        if (area->room < count)
+                area->room = count;
+}
+
+bool journal_is_current(const struct journal *journal)
+{
+        const struct journal_area *area = &journal->areas[journal->active];
+
+        return area->header->version == journal->version &&
+               area->record_size == journal->record_size;
+}
