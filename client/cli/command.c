@@ -38,6 +38,13 @@ static const struct command commands[] = {
         {"reload", "have the daemon read its configuration again", .run = reload_run,
                 .text = "For administrators of the daemon. If the configuration has an error "
                         "nothing changes."},
+        {"exec", "start a program with a session that it inherits", .runs_program = true,
+                .options = POOL | OPTION_BIT(OPTION_PRIVATE) | OPTION_BIT(OPTION_READ_ONLY),
+                .run = exec_run,
+                .text = "The program finds it by $FILEMEM_FD, which filemem_open(NULL, ...) looks "
+                        "at first.\nOptions come before the program; what comes after it is its "
+                        "own.\nExit codes: those of the program; 126: it cannot be started; 127: "
+                        "there is none."},
         {"completion", "what a shell needs to complete these words", .word = WORD_SHELL,
                 .word_needed = true, .run_alone = completion_run,
                 .text = "For what is not installed: source <(filememctl completion bash)"},
@@ -77,7 +84,7 @@ uint64_t command_options(const struct command *command)
 
 const char *command_word(const struct command *command, char *text)
 {
-        text[0] = 0;
+        strcpy(text, command->runs_program ? " PROGRAM..." : "");
         if (command->word != WORD_NONE)
                 snprintf(text, COMMAND_WORD_MAX, command->word_needed ? " %s" : " [%s]",
                         word_infos[command->word].name);

@@ -13,16 +13,16 @@
  */
 struct command {
         const char *name;
-        const char *help; /* one line */
-        const char *text; /* more sentences, for `help COMMAND`; or NULL */
-        enum word word;   /* what comes after it, */
-        bool word_needed; /* and whether it has to */
-        bool runs_program;
+        const char *help;              /* one line */
+        const char *text;              /* more sentences, for `help COMMAND`; or NULL */
+        enum word word;                /* what comes after it, */
+        bool word_needed;              /* and whether it has to */
+        bool runs_program;             /* which has a session in a pool, and takes our place */
         uint64_t options;              /* OPTION_BIT() of those that not every command has */
         const struct columns *columns; /* of what it prints; NULL: no table */
 
-        /* Returns 0 or a negative errno of the library, with its sentence. NULL: needs no daemon,
-         */
+        /* Returns 0 or a negative errno of the library, with its sentence; or, positive, an exit
+         * code about which it has said why. NULL: needs no daemon, */
         int (*run)(filemem_session *session, const struct options *options);
         /* but this, which returns 0, or -ENOMEM. */
         int (*run_alone)(const struct options *options);
@@ -57,6 +57,7 @@ int pools_run(filemem_session *session, const struct options *options);
 int destroy_run(filemem_session *session, const struct options *options);
 int kick_run(filemem_session *session, const struct options *options);
 int reload_run(filemem_session *session, const struct options *options);
+int exec_run(filemem_session *session, const struct options *options);
 
 extern const struct columns help_columns, ping_columns, status_columns, usage_columns,
         limits_columns, sessions_columns, dump_columns, pools_columns;

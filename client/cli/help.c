@@ -93,8 +93,10 @@ static void print_command(const struct command *command)
 {
         char word[COMMAND_WORD_MAX];
 
-        printf("Usage: filememctl %s%s [OPTION...]\n%c%s.\n", command->name,
-                command_word(command, word), toupper(command->help[0]), command->help + 1);
+        command_word(command, word);
+        printf("Usage: filememctl %s%s [OPTION...]%s\n%c%s.\n", command->name,
+                command->runs_program ? "" : word, command->runs_program ? word : "",
+                toupper(command->help[0]), command->help + 1);
         if (command->text)
                 printf("%s\n", command->text);
         puts("\nOptions:");

@@ -43,8 +43,11 @@ static enum exit_code finish_output(enum exit_code code)
 
 static enum exit_code run(const struct command *command, const struct options *options)
 {
-        const struct filemem_options how = {
-                .size = sizeof(how), .label = "filememctl", .no_pool = true};
+        const struct filemem_options how = {.size = sizeof(how),
+                .label = "filememctl",
+                .no_pool = !command->runs_program,
+                .pool = command->runs_program ? options->pool : NULL,
+                .private_pool = option_is_given(options, OPTION_PRIVATE)};
         enum exit_code code = EXIT_CODE_OK;
         filemem_session *session;
         int r = filemem_open(options->value[OPTION_SOCKET], &how, &session);
@@ -52,8 +55,8 @@ static enum exit_code run(const struct command *command, const struct options *o
         if (r < 0)
                 return open_error(r);
         r = command->run(session, options);
-        if (r < 0)
-                code = run_error(session, command->name, r);
+        if (r != 0)
+                code = r < 0 ? run_error(session, command->name, r) : (enum exit_code)r;
         filemem_close(session);
         return code;
 }

@@ -36,6 +36,9 @@ const struct option_info option_infos[OPTION_COUNT] = {
                 .help = "auto (on a terminal, without $NO_COLOR), always or never"},
         [OPTION_KNOWN] = {"known", .help = "what the daemon knows, without asking the kernel"},
         [OPTION_YES] = {"yes", 'y', .help = "do not ask on a terminal"},
+        [OPTION_PRIVATE] = {"private", .help = "in a new pool of its own, which ends with its last "
+                                               "session"},
+        [OPTION_READ_ONLY] = {"read-only", .help = "it sees the memory and changes nothing"},
         [OPTION_HELP] = {"help", 'h', .help = "what there is to say about it"},
         [OPTION_VERSION] = {"version", 'V', .help = "the version"},
 };

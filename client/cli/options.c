@@ -212,6 +212,11 @@ static enum exit_code check_options(const struct options *options)
                                 options->command->name);
         if (options->json && options->raw)
                 return complain("--json or --raw? say one of them");
+        if (option_is_given(options, OPTION_PRIVATE) && options->pool)
+                return complain("--private or --pool? say one of them");
+        if (options->command->runs_program && !options->program[0])
+                return complain(
+                        "%s: say which program, and what it is to do", options->command->name);
         return columns_check(options);
 }
 

@@ -21,6 +21,8 @@ enum option_id {
         OPTION_COLOR,
         OPTION_KNOWN,
         OPTION_YES,
+        OPTION_PRIVATE,
+        OPTION_READ_ONLY,
         OPTION_HELP,
         OPTION_VERSION,
         OPTION_COUNT,

@@ -334,6 +334,10 @@ START_TEST(a_mistake_is_told_with_what_to_do)
         mistake("kick 99999999999999999999",
                 "'99999999999999999999' is no session: say which session, by its number: "
                 "'filememctl sessions' lists them");
+        mistake("exec", "exec: say which program, and what it is to do");
+        mistake("exec --private --", "exec: say which program, and what it is to do");
+        mistake("exec --private --pool p true", "--private or --pool? say one of them");
+        mistake("exec --json true", "--json is not for exec: 'filememctl help exec' lists what is");
         mistake("completion tcsh", "completion: say which shell: bash, zsh or fish");
         mistake("schema kick", "kick prints no JSON: 'filememctl help --columns command,columns' "
                                "shows which do");
@@ -346,6 +350,7 @@ START_TEST(options_may_stand_anywhere)
         ctl_fail(3, "usage p -s /nonexistent --pool=p");
         ctl_fail(3, "--pool p destroy -y -s /nonexistent");
         ctl_fail(3, "usage -s /nonexistent -- --json");
+        ctl_fail(3, "exec -s /nonexistent true --json --private");
         ctl_fail(3, "dump -s /nonexistent --sort -LENGTH -o +end,length");
 }
 END_TEST
