@@ -9,6 +9,7 @@
 #include "server/server.h"
 #include "server/socket.h"
 #include "service/service.h"
+#include "service/service_log.h"
 #include "watch.h"
 
 #include <event2/event.h>
@@ -47,7 +48,7 @@ __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
         va_start(arguments, format);
         vsnprintf(line, sizeof(line), format, arguments);
         va_end(arguments);
-        log_error("%s", line);
+        log_event(LOG_START_FAILED, log_nobody(), "%s", line);
         return -EINVAL;
 }
 
@@ -71,7 +72,8 @@ static void raise_fd_limit(void)
                 return;
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-                log_warning("cannot raise the limit of open files: %s", strerror(errno));
+                log_event(LOG_FILES_LIMITED, log_nobody(),
+                        "cannot raise the limit of open files: %s", strerror(errno));
 }
 
 /* ---- the socket ------------------------------------------------------------------------------ */
@@ -161,7 +163,8 @@ static void on_signal(evutil_socket_t number, short what, void *context)
                 reload_begin(&daemon->reload, NULL);
                 return;
         }
-        log_info("stopping on %s", number == SIGINT ? "SIGINT" : "SIGTERM");
+        log_event(LOG_STOPPING, log_nobody(), "stopping on %s",
+                number == SIGINT ? "SIGINT" : "SIGTERM");
         if (daemon->service)
                 service_notify_stopping();
         server_stop(daemon->server);
@@ -218,11 +221,11 @@ static int announce(struct daemon *daemon)
 
         STAILQ_FOREACH (pool, &daemon->config.pools, link)
                 count++;
-        log_info("version " FILEMEM_VERSION ", serving %u pool%s at %s", count,
-                count == 1 ? "" : "s",
+        log_event(LOG_SERVING, log_nobody(), "version " FILEMEM_VERSION ", serving %u pool%s at %s",
+                count, count == 1 ? "" : "s",
                 daemon->socket_file.path ? daemon->socket_file.path : "the socket of systemd");
-        if (daemon->service && watch_start(&daemon->watch, daemon->base, daemon->memory,
-                                       daemon->server, service_watchdog()) < 0)
+        if (watch_start(&daemon->watch, daemon->base, daemon->memory, daemon->server,
+                    daemon->service) < 0)
                 return fail("cannot set up the watch");
         return 0;
 }
@@ -239,8 +242,9 @@ static void warn_of_fixed(const struct config *old, const struct config *new)
 {
         if (!same_text(old->socket, new->socket) || old->socket_mode != new->socket_mode ||
                 old->log_level != new->log_level || old->accounting != new->accounting)
-                log_warning("socket, socket_mode, log_level and accounting stay what they were "
-                            "when the daemon started");
+                log_event(LOG_DAEMON_UNCHANGED, log_nobody(),
+                        "socket, socket_mode, log_level and accounting stay what they were "
+                        "when the daemon started");
 }
 
 static int apply_config(void *context, struct config *config, char error[CONFIG_ERROR_MAX])
@@ -350,6 +354,8 @@ static int run(const struct options *options)
 
         daemon.service = !options->foreground && service_is_used();
         log_setup(LOG_LEVEL_INFO, daemon.service);
+        if (daemon.service && service_log_is_journal())
+                service_log_start();
         r = start(&daemon);
         if (!r)
                 event_base_dispatch(daemon.base);

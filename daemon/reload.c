@@ -38,7 +38,8 @@ static void say_busy(const struct reload *reload, bool busy)
 
 static void fail(struct reload *reload, int result)
 {
-        log_error("the configuration was not read again: %s", reload->error);
+        log_event(LOG_RELOAD_FAILED, log_nobody(), "the configuration was not read again: %s",
+                reload->error);
         tell(&reload->waiting, result, reload->error);
 }
 
@@ -87,7 +88,7 @@ static void on_finished(evutil_socket_t fd, short what, void *context)
         if (r < 0) {
                 fail(reload, r);
         } else {
-                log_info("the configuration was read again");
+                log_event(LOG_RELOADED, log_nobody(), "the configuration was read again");
                 tell(&reload->waiting, 0, NULL);
         }
         say_busy(reload, false);

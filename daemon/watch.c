@@ -36,10 +36,11 @@ bool watch_thread_look(struct watch_thread *thread, const struct memory_progress
 static void say_stuck(const struct watch_thread *thread, const char *name, uint64_t now)
 {
         if (thread->stuck)
-                log_error("the %s thread has been stuck for %llu s: no word to the watchdog", name,
+                log_event(LOG_THREAD_STUCK, log_nobody(),
+                        "the %s thread has been stuck for %llu s: no word to the watchdog", name,
                         (unsigned long long)((now - thread->since) / NSEC_PER_SEC));
         else
-                log_warning("the %s thread goes on", name);
+                log_event(LOG_THREAD_GOES_ON, log_nobody(), "the %s thread goes on", name);
 }
 
 static bool threads_are_well(struct watch *watch, uint64_t now)
@@ -74,6 +75,9 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
         (void)fd;
         (void)what;
+        log_flush(now);
+        if (!watch->service)
+                return;
         if (watch->watchdog && threads_are_well(watch, now))
                 service_notify_watchdog();
         /* libevent's clock is a coarse one: a timer may be some milliseconds early. */
@@ -86,13 +90,15 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 }
 
 int watch_start(struct watch *watch, struct event_base *base, struct memory *memory,
-        struct server *server, uint64_t watchdog)
+        struct server *server, bool service)
 {
+        uint64_t watchdog = service ? service_watchdog() : 0;
         char text[WATCH_STATUS_MAX];
         struct timeval period;
 
         *watch = (struct watch){.memory = memory,
                 .server = server,
+                .service = service,
                 .watchdog = watchdog,
                 .interval = STATUS_INTERVAL};
         if (watchdog && watchdog / WATCHDOG_PART < watch->interval)
@@ -103,6 +109,8 @@ int watch_start(struct watch *watch, struct event_base *base, struct memory *mem
         if (event_add(&watch->timer, &period) < 0)
                 return -ENOMEM;
         watch->running = true;
+        if (!service)
+                return 0;
         describe(watch, clock_now(), text);
         service_notify_ready(text);
         return 0;

@@ -10,8 +10,9 @@
 
 /*
  * What the daemon does now and then for who watches it: it tells systemd's watchdog that it is
- * alive, and what `systemctl status` shows. It runs in the event loop, so that a loop that hangs
- * says nothing; and it says nothing while a thread of the memory is stuck.
+ * alive, and what `systemctl status` shows, and says in the log how much was left out of it. It
+ * runs in the event loop, so that a loop that hangs says nothing; and the watchdog is told nothing
+ * while a thread of the memory is stuck.
  */
 
 /* ---- whether the threads get anywhere: no clock, no side effects ----------------------------- */
@@ -35,6 +36,7 @@ struct watch {
         struct event timer;
         struct memory *memory; /* borrowed, as the server */
         struct server *server;
+        bool service;       /* systemd started us */
         uint64_t watchdog;  /* ns in which systemd wants to hear of us; 0: it does not */
         uint64_t interval;  /* of the timer, ns */
         uint64_t status_at; /* when the status line was last written */
@@ -43,11 +45,11 @@ struct watch {
 };
 
 /*
- * Begins, when the daemon serves: says READY=1 with the first status line. watchdog: see
- * service_watchdog(). Returns 0 or -ENOMEM.
+ * Begins, when the daemon serves. service: systemd started us, and is told READY=1 with the first
+ * status line. Returns 0 or -ENOMEM.
  */
 int watch_start(struct watch *watch, struct event_base *base, struct memory *memory,
-        struct server *server, uint64_t watchdog);
+        struct server *server, bool service);
 
 /* One that did not start is fine. */
 void watch_stop(struct watch *watch);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/check.h"
 
-#include <stdio.h>
+#include "base/log.h"
+
 #include <stdlib.h>
 
 void check_failed(const char *condition, const char *file, int line, const char *function)
 {
-        fprintf(stderr, "filemem: broken invariant: %s (%s:%d, %s)\n", condition, file, line,
-                function);
+        log_event(LOG_INVARIANT_BROKEN, log_nobody(), "broken invariant: %s (%s:%d, %s)", condition,
+                file, line, function);
         abort();
 }

@@ -16,6 +16,7 @@ enum lock_rank {
         LOCK_SCAN,  /* the scan thread's queue of askers */
         LOCK_WORK,  /* the reclaim thread's queue of pools; taken under LOCK_POOL */
         LOCK_INBOX, /* completions on their way to the event loop */
+        LOCK_LOG,   /* what is known of lines that clients cause */
         LOCK_RANKS,
 };
 

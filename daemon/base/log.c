@@ -2,82 +2,150 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/lock.h"
+#include "base/log_limit.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 1024
-#define CLIENT_LINES   10u
-#define CLIENT_WINDOW  (10 * NSEC_PER_SEC)
+
+enum cause { CAUSE_DAEMON, CAUSE_CLIENT };
+
+static const struct kind {
+        const char *name;
+        const char *id;
+        enum log_level level;
+        enum cause cause;
+} kinds[LOG_EVENT_COUNT] = {
+#define X(name, level, cause, id) {#name, id, LOG_LEVEL_##level, CAUSE_##cause},
+        LOG_EVENTS(X)
+#undef X
+};
+
+_Static_assert(LOG_EVENT_COUNT <= LOG_LIMIT_KINDS, "each has a window");
 
 static enum log_level log_maximum = LOG_LEVEL_INFO;
-static bool log_journal;
+static bool log_levels;
+static log_sink *log_elsewhere;
 
-/* Relaxed is enough: a line more or less at the edge of a window harms nobody. */
-static _Atomic uint64_t window_start;
-static atomic_uint window_lines;
+static struct lock limit_lock = {PTHREAD_MUTEX_INITIALIZER, LOCK_LOG};
+static struct log_limit limit;
 
-void log_setup(enum log_level maximum, bool journal)
+void log_setup(enum log_level maximum, bool levels)
 {
         log_maximum = maximum;
-        log_journal = journal;
+        log_levels = levels;
 }
 
-__attribute__((format(printf, 2, 0))) static void write_line(
-        enum log_level level, const char *format, va_list arguments)
+void log_set_sink(log_sink *sink)
+{
+        log_elsewhere = sink;
+}
+
+static void write_stderr(const struct log_record *record)
 {
         char line[LINE_MAX_BYTES];
-        int saved = errno, used = 0, n;
+        int used;
 
-        if (level > log_maximum)
-                return;
-        if (log_journal)
-                used = snprintf(line, sizeof(line), "<%d>", (int)level);
+        if (log_levels)
+                used = snprintf(line, sizeof(line), "<%d>%s", (int)record->level, record->message);
         else
-                used = snprintf(line, sizeof(line), "filememd: ");
-        n = vsnprintf(line + used, sizeof(line) - (size_t)used, format, arguments);
-        if (n > 0)
-                used += n;
+                used = snprintf(line, sizeof(line), "filememd: %s", record->message);
         if (used > (int)sizeof(line) - 1)
                 used = (int)sizeof(line) - 1;
         line[used++] = '\n'; /* over the terminating zero: the line is written by length */
         if (write(STDERR_FILENO, line, (size_t)used) < 0) {
                 /* There is nobody left to tell. */
         }
+}
+
+__attribute__((format(printf, 2, 0))) static void emit(
+        struct log_record *record, const char *format, va_list arguments)
+{
+        char message[LINE_MAX_BYTES];
+        int saved = errno;
+
+        vsnprintf(message, sizeof(message), format, arguments);
+        record->message = message;
+        if (!log_elsewhere || !log_elsewhere(record))
+                write_stderr(record);
         errno = saved;
+}
+
+static struct log_record record_of(enum log_event event, struct log_about about)
+{
+        const struct kind *kind = &kinds[event];
+
+        return (struct log_record){kind->name, kind->id, NULL, kind->level, about};
+}
+
+static void say_left_out(const struct log_window *window)
+{
+        const char *name = kinds[window->kind].name;
+
+        if (window->shared || window->uid == LOG_NO_UID)
+                log_event(LOG_LINES_LEFT_OUT, log_nobody(),
+                        "left out %u more lines of the kind %s, of several users", window->left_out,
+                        name);
+        else
+                log_event(LOG_LINES_LEFT_OUT, (struct log_about){.uid = window->uid},
+                        "left out %u more lines of the kind %s, which user %u caused",
+                        window->left_out, name, window->uid);
+}
+
+static bool admit(enum log_event event, uid_t uid)
+{
+        struct log_window ended;
+        bool admitted;
+
+        if (kinds[event].cause == CAUSE_DAEMON)
+                return true;
+        lock_take(&limit_lock);
+        admitted = log_limit_admit(&limit, event, uid, clock_now(), &ended);
+        lock_drop(&limit_lock);
+        if (ended.left_out)
+                say_left_out(&ended);
+        return admitted;
+}
+
+void log_event(enum log_event event, struct log_about about, const char *format, ...)
+{
+        struct log_record record = record_of(event, about);
+        va_list arguments;
+
+        if (record.level > log_maximum || !admit(event, about.uid))
+                return;
+        va_start(arguments, format);
+        emit(&record, format, arguments);
+        va_end(arguments);
+}
+
+void log_flush(uint64_t now)
+{
+        struct log_window ended;
+        bool found;
+
+        do {
+                lock_take(&limit_lock);
+                found = log_limit_end(&limit, now, &ended);
+                lock_drop(&limit_lock);
+                if (found)
+                        say_left_out(&ended);
+        } while (found);
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
-        va_list arguments;
-
-        va_start(arguments, format);
-        write_line(level, format, arguments);
-        va_end(arguments);
-}
-
-void log_client(enum log_level level, const char *format, ...)
-{
-        uint64_t now = clock_now();
+        struct log_record record = {.level = level, .about = log_nobody()};
         va_list arguments;
 
         if (level > log_maximum)
                 return;
-        if (now - atomic_load_explicit(&window_start, memory_order_relaxed) > CLIENT_WINDOW) {
-                unsigned lines = atomic_exchange_explicit(&window_lines, 0, memory_order_relaxed);
-
-                atomic_store_explicit(&window_start, now, memory_order_relaxed);
-                if (lines > CLIENT_LINES)
-                        log_line(level, "%u more lines about clients were left out",
-                                lines - CLIENT_LINES);
-        }
-        if (atomic_fetch_add_explicit(&window_lines, 1, memory_order_relaxed) >= CLIENT_LINES)
-                return;
         va_start(arguments, format);
-        write_line(level, format, arguments);
+        emit(&record, format, arguments);
         va_end(arguments);
 }

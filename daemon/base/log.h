@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/log_events.h"
+
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /*
- * Lines for the operator, on stderr, one for each event that is listed in filememd(8). Under
- * systemd (stderr is the journal) a line starts with its level as "<3>", as sd-daemon(3) has it. A
- * client can make the daemon log only through log_client(), which is rate limited.
+ * Lines for the operator, one for each event that is listed in filememd(8), on stderr or in the
+ * journal with fields of their own. Where stderr is a pipe to the journal a line starts with its
+ * level as "<3>", as sd-daemon(3) has it.
+ *
+ * What a client can cause is limited for each kind and user, to 10 lines in 10 s, and then one says
+ * how many were left out: nobody floods the log, nor hides by that what others do.
  */
 enum log_level {
         LOG_LEVEL_ERROR = 3, /* the values of syslog(3) */
@@ -15,15 +22,60 @@ enum log_level {
         LOG_LEVEL_DEBUG = 7,
 };
 
-/* Call before there is a second thread. journal: prefix lines with their level. */
-void log_setup(enum log_level maximum, bool journal);
+enum log_event {
+#define X(name, level, cause, id) LOG_##name,
+        LOG_EVENTS(X)
+#undef X
+                LOG_EVENT_COUNT
+};
+
+/* What a line is about. */
+struct log_about {
+        uint64_t session; /* 0: none */
+        const char *pool; /* its name; NULL: none */
+        uid_t uid;        /* who causes it; LOG_NO_UID: no client, or nobody knows */
+        pid_t pid;        /* the client's; 0: none */
+};
+
+#define LOG_NO_UID ((uid_t)-1)
+
+static inline struct log_about log_nobody(void)
+{
+        return (struct log_about){.uid = LOG_NO_UID};
+}
+
+static inline struct log_about log_of_pool(const char *name)
+{
+        return (struct log_about){.uid = LOG_NO_UID, .pool = name};
+}
+
+/* Call before there is a second thread. levels: prefix lines on stderr with their level. */
+void log_setup(enum log_level maximum, bool levels);
+
+struct log_record {
+        const char *event;   /* its name, such as "SERVING" */
+        const char *id;      /* 32 hexadecimal digits; NULL: none */
+        const char *message; /* one line, without its end */
+        enum log_level level;
+        struct log_about about;
+};
+
+/* Where lines go instead of stderr. Returns false if it could not take one, which stderr gets then.
+ */
+typedef bool log_sink(const struct log_record *record);
+
+/* Call before there is a second thread. */
+void log_set_sink(log_sink *sink);
 
 /* Writes one line with one system call. Thread safe; errno survives. format has no newline. */
-__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void log_event(
+        enum log_event event, struct log_about about, const char *format, ...);
 
-/* The same for what a client causes: at most 10 lines in 10 s; then how many were left out. */
-__attribute__((format(printf, 2, 3))) void log_client(
-        enum log_level level, const char *format, ...);
+/* Says how many lines were left out, of what was limited until now. Call it now and then. */
+void log_flush(uint64_t now);
+
+/* A line of no kind. */
+__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

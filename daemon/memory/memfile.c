@@ -43,12 +43,14 @@ static void measure_early(int fd, uint64_t page_size)
         void *page;
 
         if (ftruncate(fd, (off_t)page_size) < 0) {
-                log_warning("cannot size a pool's file for its first mapping: %s", strerror(errno));
+                log_event(LOG_EXEC_UNPREPARED, log_nobody(),
+                        "cannot size a pool's file for its first mapping: %s", strerror(errno));
                 return;
         }
         page = mmap(NULL, page_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
         if (page == MAP_FAILED)
-                log_warning("cannot map a pool's file for exec: %s", strerror(errno));
+                log_event(LOG_EXEC_UNPREPARED, log_nobody(),
+                        "cannot map a pool's file for exec: %s", strerror(errno));
         else
                 munmap(page, page_size);
 }

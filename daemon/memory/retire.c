@@ -58,8 +58,9 @@ static bool punch_next(struct pool *pool)
         range.start = data.start;
         r = pool_punch(pool, range);
         if (r < 0) {
-                log_error("pool %s: punching a hole failed: %s; what it stores is given back when "
-                          "nobody maps it any more",
+                log_event(LOG_RETIRE_FAILED, log_of_pool(pool->name),
+                        "pool %s: punching a hole failed: %s; what it stores is given back when "
+                        "nobody maps it any more",
                         pool->name, strerror(-r));
                 return false;
         }

@@ -39,7 +39,9 @@ int handle_destroy_pool(
                 return OUTCOME_NOT_ADMIN;
         if (served->state == SERVED_DESTROYED)
                 return OUTCOME_POOL_CLOSED;
-        log_info("user %u destroys pool %s, with %llu sessions in it", session->uid,
+        log_event(LOG_POOL_DESTROYED,
+                (struct log_about){.pool = served_name(served), .uid = session->uid},
+                "user %u destroys pool %s, with %llu sessions in it", session->uid,
                 served_name(served), (unsigned long long)served->sessions);
         dismiss_all(server, served);
         served_destroy(served);
@@ -85,7 +87,9 @@ int handle_kick_session(
         if (!may_kick(session, target))
                 return OUTCOME_NOT_ADMIN;
         /* Whoever has two sessions can do that as often as it likes. */
-        log_client(LOG_LEVEL_INFO, "user %u ends session %llu (process %d, user %u)", session->uid,
+        log_event(LOG_SESSION_KICKED,
+                (struct log_about){.session = target->id, .uid = session->uid},
+                "user %u ends session %llu (process %d, user %u)", session->uid,
                 (unsigned long long)target->id, (int)target->pid, target->uid);
         session_dismiss(target, OUTCOME_SESSION_KICKED);
         /* Nobody else is waited for; who asks for it itself gets its answer first. */
@@ -118,7 +122,8 @@ void begin_reload(struct request *request, const Filemem__Operation *operation)
         } else if (!server->reload) {
                 request_job_done(&request->job, OUTCOME_OPERATION_UNKNOWN);
         } else {
-                log_info("user %u asks for the configuration to be read again", session->uid);
+                log_event(LOG_RELOAD_ASKED, session_about(session),
+                        "user %u asks for the configuration to be read again", session->uid);
                 request->waiter.done = reload_done;
                 server->reload(server->reload_context, &request->waiter);
         }

@@ -30,8 +30,8 @@ static int accept_one(const struct listener *listener)
 
 static void pause_listening(struct listener *listener, int error)
 {
-        log_client(
-                LOG_LEVEL_WARNING, "cannot accept connections, trying again: %s", strerror(error));
+        log_event(LOG_ACCEPT_FAILED, log_nobody(), "cannot accept connections, trying again: %s",
+                strerror(error));
         event_del(&listener->readable);
         if (event_add(&listener->pause, &listener_pause) < 0)
                 event_add(&listener->readable, NULL); /* to spin is better than to be deaf */
@@ -50,7 +50,8 @@ static int refuse_one(struct listener *listener)
         channel_init(&channel, fd, listener->closer);
         goodbye_send(&channel, OUTCOME_DAEMON_FULL);
         channel_close(&channel);
-        log_client(LOG_LEVEL_WARNING, "refused a connection: %s", error_text(OUTCOME_DAEMON_FULL));
+        log_event(LOG_CONNECTION_REFUSED, log_nobody(), "refused a connection: %s",
+                error_text(OUTCOME_DAEMON_FULL));
         listener->reserve = open_reserve();
         return 0;
 }

@@ -265,7 +265,8 @@ static void warn_of_options(const struct served *served, const struct pool_optio
                 served->options.exec != options->exec ||
                 served->options.zero_verify != options->zero_verify ||
                 served->options.huge_advise != options->huge_advise)
-                log_warning("pool %s: capacity, exec, zero and huge stay what it was made with",
+                log_event(LOG_POOL_UNCHANGED, log_of_pool(served_name(served)),
+                        "pool %s: capacity, exec, zero and huge stay what it was made with",
                         served_name(served));
 }
 
@@ -300,7 +301,8 @@ static void drain_others(struct pools *pools, const struct plan *plans, size_t c
                 if (served->is_private || served->state != SERVED_OPEN ||
                         is_planned(served, plans, count))
                         continue;
-                log_info("pool %s is not in the configuration any more: draining it",
+                log_event(LOG_POOL_DRAINED, log_of_pool(served_name(served)),
+                        "pool %s is not in the configuration any more: draining it",
                         served_name(served));
                 served->state = SERVED_DRAINING;
                 forget_unused(served);

@@ -28,7 +28,8 @@ static void on_stopped(evutil_socket_t fd, short what, void *context)
         (void)fd;
         (void)what;
         if (!TAILQ_EMPTY(&server->sessions))
-                log_warning("%llu sessions did not read their answers in time",
+                log_event(LOG_REPLIES_UNREAD, log_nobody(),
+                        "%llu sessions did not read their answers in time",
                         (unsigned long long)server->open_sessions);
         event_base_loopbreak(server->base);
 }

@@ -189,7 +189,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 
         (void)fd;
         if (r == -ETIMEDOUT)
-                log_client(LOG_LEVEL_WARNING,
+                log_event(LOG_SESSION_ENDED, session_about(session),
                         "ended session %llu (process %d, user %u): it took no answer for 60 s",
                         (unsigned long long)session->id, (int)session->pid, session->uid);
         if (!r)
@@ -213,6 +213,16 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
                 request_cancel(session->parked);
 }
 
+struct log_about session_about(const struct session *session)
+{
+        return (struct log_about){
+                .session = session->id,
+                .pool = session->served ? served_name(session->served) : NULL,
+                .uid = session->uid,
+                .pid = session->pid,
+        };
+}
+
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 static void on_death(evutil_socket_t fd, short what, void *context)
@@ -221,8 +231,8 @@ static void on_death(evutil_socket_t fd, short what, void *context)
 
         (void)fd;
         (void)what;
-        log_debug("session %llu: process %d died", (unsigned long long)session->id,
-                (int)session->pid);
+        log_event(LOG_PROCESS_DIED, session_about(session), "session %llu: process %d died",
+                (unsigned long long)session->id, (int)session->pid);
         session_end(session, 0);
 }
 
@@ -321,13 +331,13 @@ static int charge_session(struct session *session, const struct limits_set *set)
         return r;
 }
 
-static void refuse_connection(struct channel *channel, int result)
+static void refuse_connection(struct channel *channel, int result, struct log_about about)
 {
         char text[WIRE_TEXT_MAX + 1];
 
         goodbye_send(channel, result);
         channel_close(channel);
-        log_client(LOG_LEVEL_WARNING, "refused a connection: %s",
+        log_event(LOG_CONNECTION_REFUSED, about, "refused a connection: %s",
                 charge_text(channel->charge, result, text));
 }
 
@@ -346,6 +356,7 @@ static struct session *make_session(struct server *server, int fd)
         channel_init(&session->channel, fd, server->closer);
         session->channel.charge = &session->charge;
         session->process = -1;
+        session->uid = LOG_NO_UID; /* until the socket says */
         return session;
 }
 
@@ -364,7 +375,7 @@ void session_new(struct server *server, int fd)
 
         channel_init(&channel, fd, server->closer);
         if (!session) {
-                refuse_connection(&channel, r);
+                refuse_connection(&channel, r, log_nobody());
                 return;
         }
         r = identify_peer(session);
@@ -373,7 +384,7 @@ void session_new(struct server *server, int fd)
         if (!r)
                 r = watch(session);
         if (r) {
-                refuse_connection(&session->channel, r);
+                refuse_connection(&session->channel, r, session_about(session));
                 session->process = fd_close(session->process);
                 charge_repay(&session->charge);
                 slots_drop(&server->views.sessions, session->place);
@@ -539,9 +550,9 @@ static void blame(struct session *session, int result)
         if (error_status(result) != ENOMEM) /* that is our own fault */
                 session->server->statistics.protocol_errors++;
         statistics_note_refusal(&session->server->statistics, result);
-        log_client(LOG_LEVEL_WARNING, "ended session %llu (process %d, user %u): %s",
-                (unsigned long long)session->id, (int)session->pid, session->uid,
-                charge_text(&session->charge, result, text));
+        log_event(LOG_SESSION_ENDED, session_about(session),
+                "ended session %llu (process %d, user %u): %s", (unsigned long long)session->id,
+                (int)session->pid, session->uid, charge_text(&session->charge, result, text));
         goodbye_send(&session->channel, result);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/log.h"
 #include "memory/pool.h"
 #include "proto/wire.h"
 #include "server/channel.h"
@@ -122,6 +123,9 @@ void session_drain(struct session *session);
  * the client's fault.
  */
 void session_dismiss(struct session *session, int outcome);
+
+/* For a line of the log that it causes. */
+struct log_about session_about(const struct session *session);
 
 /*
  * Ends the session and forgets it. result: an outcome or an errno that the client is told of and
