@@ -94,7 +94,8 @@ struct pool {
         /* of the reclaim thread */
         uint32_t scrub_page;
         uint32_t retire_page;
-        bool complained;
+        bool punch_failed; /* and that was said */
+        bool zero_failed;
 };
 
 TAILQ_HEAD(pool_list, pool);

@@ -45,12 +45,15 @@ size_t reclaim_find(struct pool *pool, struct range *ranges, size_t max)
         return count;
 }
 
-static void complain(struct pool *pool, const char *what, int error)
+/* Said once, until it works again. */
+static void complain(
+        struct pool *pool, bool *said, enum log_event event, const char *what, int error)
 {
-        if (!pool->complained)
-                log_error("pool %s: %s failed: %s; trying again until it works", pool->name, what,
+        if (!*said)
+                log_event(event, log_of_pool(pool->name),
+                        "pool %s: %s failed: %s; trying again until it works", pool->name, what,
                         strerror(-error));
-        pool->complained = true;
+        *said = true;
 }
 
 /*
@@ -62,15 +65,16 @@ int reclaim_punch(struct pool *pool, struct range range)
         int r = pool_punch(pool, range);
 
         if (r == 0) {
-                pool->complained = false;
+                pool->punch_failed = false;
+                pool->zero_failed = false;
                 atomic_fetch_add_explicit(
                         &pool->memory->reclaimed, range.end - range.start, memory_order_relaxed);
                 return 0;
         }
-        complain(pool, "punching a hole", r);
+        complain(pool, &pool->punch_failed, LOG_PUNCH_FAILED, "punching a hole", r);
         r = memfile_zero(&pool->file, range);
         if (r < 0) {
-                complain(pool, "writing zeros", r);
+                complain(pool, &pool->zero_failed, LOG_ZERO_FAILED, "writing zeros", r);
                 return r;
         }
         pool->scrub_page = 0; /* a pass that is under way may be beyond it already */

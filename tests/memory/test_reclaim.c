@@ -2,9 +2,11 @@
 #include "memory/fixture.h"
 
 #include "base/error.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 static struct holder *holder;
 static bool punching_fails;
@@ -217,6 +219,45 @@ START_TEST(a_punch_that_fails_again_is_tried_again)
 }
 END_TEST
 
+static unsigned punch_lines, zero_lines;
+
+static bool count_line(const struct log_record *record)
+{
+        ck_assert_str_eq(record->about.pool, "test");
+        punch_lines += strcmp(record->event, "PUNCH_FAILED") == 0;
+        zero_lines += strcmp(record->event, "ZERO_FAILED") == 0;
+        return true;
+}
+
+START_TEST(each_failure_is_said_once_until_it_works_again)
+{
+        struct range range = take(holder, 8, KIND_ANONYMOUS);
+        int fd = pool->file.fd;
+
+        log_set_sink(count_line);
+        client_touch(range, 1);
+        punching_fails = true;
+        pool->file.fd = pool->file.read_only_fd; /* what cannot be written to */
+        ck_assert_int_eq(pool_decref(holder, range), 0);
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_LATER);
+        pool->file.fd = fd;
+        ck_assert_uint_eq(punch_lines, 1);
+        ck_assert_uint_eq(zero_lines, 1);
+        punching_fails = false;
+        reclaim_all();
+        range = take(holder, 8, KIND_ANONYMOUS);
+        client_touch(range, 1);
+        punching_fails = true;
+        ck_assert_int_eq(pool_decref(holder, range), 0);
+        ck_assert_int_eq(reclaim_step(pool, clock_now()), RECLAIM_REST);
+        ck_assert_uint_eq(punch_lines, 2);
+        ck_assert_uint_eq(zero_lines, 1);
+        punching_fails = false;
+        log_set_sink(NULL);
+}
+END_TEST
+
 START_TEST(a_decommit_that_fails_says_why)
 {
         struct range range = take(holder, 8, KIND_ANONYMOUS);
@@ -334,6 +375,7 @@ int main(void)
         tcase_add_test(core, a_decommit_does_not_wait_behind_all_of_it);
         tcase_add_test(core, a_range_being_punched_is_nobodys_until_that_is_over);
         tcase_add_test(core, neighbours_freed_meanwhile_are_not_taken_for_punched);
+        tcase_add_test(core, each_failure_is_said_once_until_it_works_again);
         tcase_add_test(core, if_punching_fails_the_pages_are_zero_all_the_same);
         tcase_add_test(core, a_failed_punch_is_tried_again_later_until_it_works);
         tcase_add_test(core, a_punch_that_fails_again_is_tried_again);
