@@ -27,6 +27,22 @@ check_access() {
         expect 'exit code of a stranger who only asks' 0 "$(client_of_group nogroup filememctl ping)"
 }
 
+# What the journal knows of a stranger that was not let in.
+check_journal() {
+        local line field
+        line=$(journalctl -q -o json --all FILEMEM_EVENT=SESSION_ENDED | tail -n 1)
+        for field in '"FILEMEM_UID":"65534"' '"PRIORITY":"4"' '"SYSLOG_IDENTIFIER":"filememd"' \
+                '"_SYSTEMD_UNIT":"filememd.service"'; do
+                [[ $line == *"$field"* ]] || fail "the journal has no $field: $line"
+        done
+        [[ $line =~ \"FILEMEM_SESSION\":\"[0-9]+\" ]] || fail "the journal has no session: $line"
+        [[ $line =~ \"FILEMEM_PID\":\"[0-9]+\" ]] || fail "the journal has no process: $line"
+        journalctl --update-catalog
+        journalctl -q -x FILEMEM_EVENT=SESSION_ENDED | grep -q 'Subject: A session was ended' ||
+                fail 'the catalog does not explain it'
+        echo 'ok: fields and explanation of a line in the journal'
+}
+
 # client_of_group GROUP COMMAND...
 client_of_group() {
         local group=$1 status=0
@@ -147,6 +163,7 @@ test_inside() {
         check_process
         check_sandbox
         check_access
+        check_journal
         check_memory
         check_stop
         filememctl ping
