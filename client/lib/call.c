@@ -2,199 +2,76 @@
 #include "call.h"
 
 #include "arguments.h"
-#include "channel.h"
+#include "deadline.h"
 #include "exchange.h"
 #include "proto/status.h"
 #include "text.h"
+#include "wait.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
-#include <string.h>
-#include <sys/socket.h>
-
-/*
- * How long a sender without room waits while another thread leads, in ms. That thread may stop, and
- * then somebody has to receive; nothing else can wake a sender.
- */
-#define ROOM_TIMEOUT 10
 
 /* More messages than this without a break are left to the next call. */
 #define DRAIN_MAX 1024
 
-/*
- * The caller holds the lock and nobody leads. Receives one message, without the lock, and gives it
- * to whom it concerns. Returns whether something came.
- */
-static bool lead(filemem_session *session, struct exchange *mine, int flags)
+/* The caller holds the lock. What all calls begin with. */
+static int check_session(filemem_session *session)
 {
-        struct message *message = mine->message;
-        struct fdset fds = {.count = 0};
-        ssize_t n;
-
-        session->leading = true;
-        pthread_mutex_unlock(&session->lock);
-        n = channel_receive(session->socket, message->packet, flags, &fds);
-        if (n > 0) {
-                message->size = (size_t)n;
-                n = exchange_decode(message, &fds);
-                n = n < 0 ? n : 1;
-        }
-        fdset_close(&fds);
-        pthread_mutex_lock(&session->lock);
-        session->leading = false;
-
-        if (n == -EAGAIN)
-                return false;
-        if (n > 0)
-                exchange_dispatch(session, mine);
-        else if (n == 0)
-                exchange_fail_all(session, -ECONNRESET, -ECONNRESET, "the daemon is gone");
-        else if (n == -EPROTO)
-                exchange_fail_all(
-                        session, -EPROTO, -EPROTO, "the daemon sent a message that makes no sense");
-        else
-                exchange_fail_all(session, (int)n, (int)n, "receiving from the daemon failed");
-        return true;
+        return session->failure ? text_set(session, session->failure, session->failure_text) : 0;
 }
 
-/* The caller holds the lock and leads no more. If somebody waits he has to lead now. */
-static void pass_leadership(filemem_session *session)
+static int time_out(filemem_session *session)
 {
-        struct exchange *exchange;
-
-        if (session->leading)
-                return;
-        TAILQ_FOREACH (exchange, &session->pending, link) {
-                if (!exchange->waiting)
-                        continue;
-                pthread_cond_signal(&exchange->wake);
-                return;
-        }
+        return text_set(session, -ETIMEDOUT, "the daemon did not answer in time");
 }
 
-/* Waits until the exchange is done. */
-static void wait_done(filemem_session *session, struct exchange *exchange)
+static int encode(
+        filemem_session *session, struct request *request, const Filemem__Operation *operation)
 {
-        pthread_mutex_lock(&session->lock);
-        exchange->waiting = true;
-        while (!exchange->done) {
-                if (session->leading)
-                        pthread_cond_wait(&exchange->wake, &session->lock);
-                else
-                        lead(session, exchange, 0);
-        }
-        exchange->waiting = false;
-        pass_leadership(session);
-        pthread_mutex_unlock(&session->lock);
-}
+        ssize_t end = frame_add(request->buffer, REQUEST_SIZE, FRAME_HEAD, operation);
 
-/*
- * There is no room to send: waits until there may be some, and sees to it that there can be.
- * Returns whether the exchange is done already, which means that the session failed.
- */
-static bool make_room(filemem_session *session, struct exchange *exchange)
-{
-        bool done;
-
-        pthread_mutex_lock(&session->lock);
-        if (session->leading) {
-                pthread_mutex_unlock(&session->lock);
-                channel_poll(session->socket, POLLOUT, ROOM_TIMEOUT);
-                pthread_mutex_lock(&session->lock);
-        } else {
-                session->leading = true;
-                pthread_mutex_unlock(&session->lock);
-                channel_poll(session->socket, POLLIN | POLLOUT, -1);
-                pthread_mutex_lock(&session->lock);
-                session->leading = false;
-                lead(session, exchange, MSG_DONTWAIT);
-                pass_leadership(session);
-        }
-        done = exchange->done;
-        pthread_mutex_unlock(&session->lock);
-        return done;
-}
-
-static int encode(struct exchange *exchange, Filemem__Operation *operation)
-{
-        Filemem__ToDaemon message = FILEMEM__TO_DAEMON__INIT;
-        Filemem__Request request = FILEMEM__REQUEST__INIT;
-        ssize_t size;
-
-        request.id = exchange->id;
-        request.n_operations = 1;
-        request.operations = &operation;
-        message.body_case = FILEMEM__TO_DAEMON__BODY_REQUEST;
-        message.request = &request;
-        /* By way of the packet, which has the room that encoding asks for. */
-        size = wire_encode_to_daemon(&message, exchange->message->packet);
-        if (size < 0 || (size_t)size > sizeof(exchange->request))
-                return -EMSGSIZE;
-        memcpy(exchange->request, exchange->message->packet, (size_t)size);
-        exchange->request_size = (size_t)size;
+        if (end < 0)
+                return text_set(session, (int)end, "the request is too long");
+        request->end = (size_t)end;
         return 0;
 }
 
-/* From now on a reply can be for it, and it ends with the session. */
-static int enlist(filemem_session *session, struct exchange *exchange)
+/* What an abandoned call has to know to give back what it got. */
+static void note_operation(struct exchange *exchange, const Filemem__Operation *operation)
 {
-        int r;
-
-        pthread_mutex_lock(&session->lock);
-        r = session->failure;
-        if (r < 0)
-                text_copy(exchange->text, sizeof(exchange->text), session->failure_text);
-        else
-                TAILQ_INSERT_TAIL(&session->pending, exchange, link);
-        pthread_mutex_unlock(&session->lock);
-        return r;
+        exchange->operation = operation->body_case;
+        if (operation->body_case == FILEMEM__OPERATION__BODY_INCREF)
+                exchange->range =
+                        (struct filemem_range){operation->incref->start, operation->incref->end};
 }
 
-/* Nobody waits for it any more. Returns whether it was done before. */
-static bool delist(filemem_session *session, struct exchange *exchange)
+/*
+ * The caller holds the lock. Sends the operation and waits for the reply. When that fails the
+ * exchange is not the caller's any more.
+ */
+static int carry_out(filemem_session *session, struct exchange *exchange,
+        const Filemem__Operation *operation, uint64_t deadline)
 {
-        bool done;
+        int r = check_session(session);
 
-        pthread_mutex_lock(&session->lock);
-        done = exchange->done;
-        if (!done)
-                TAILQ_REMOVE(&session->pending, exchange, link);
-        pthread_mutex_unlock(&session->lock);
-        return done;
-}
-
-/* Sends, however long it takes, unless the session ends before. */
-static int send_request(filemem_session *session, struct exchange *exchange)
-{
-        int r;
-
-        while ((r = channel_send(session->socket, exchange->request, exchange->request_size)) ==
-                -EAGAIN)
-                if (make_room(session, exchange))
-                        return -EPIPE;
-        return r;
-}
-
-/* Encodes and sends. Returns 0 with the exchange pending, or a negative errno and it is not. */
-static int submit(
-        filemem_session *session, struct exchange *exchange, Filemem__Operation *operation)
-{
-        int r = encode(exchange, operation);
-
-        if (r < 0)
+        if (r == 0)
+                r = encode(session, &exchange->request, operation);
+        if (r < 0) {
+                exchange_put(session, exchange);
                 return r;
-        r = enlist(session, exchange);
-        if (r < 0)
-                return r;
-        r = send_request(session, exchange);
-        if (r == -EPIPE) {
-                /* The reason may have come before the end: whoever receives finds out. */
-                wait_done(session, exchange);
-                return exchange->error ? exchange->error : -EPROTO;
         }
-        if (r < 0 && delist(session, exchange))
-                return exchange->error ? exchange->error : -EPROTO;
+        note_operation(exchange, operation);
+        request_append(session, &exchange->request, true);
+        wait_send(session);
+        if (wait_for(session, exchange, WANT_REPLY, 0, deadline) < 0) {
+                exchange_abandon(session, exchange);
+                return time_out(session);
+        }
+        r = exchange->error;
+        if (r < 0) {
+                text_set(session, r, exchange->text);
+                exchange_put(session, exchange);
+        }
         return r;
 }
 
@@ -218,27 +95,22 @@ static int evaluate(filemem_session *session, const struct exchange *exchange,
         return 0;
 }
 
-static int begin(filemem_session *session, Filemem__Operation *operation,
+static int begin(filemem_session *session, const Filemem__Operation *operation,
         Filemem__Result__BodyCase body, struct exchange **ret, Filemem__Result **ret_result)
 {
-        struct exchange *exchange = exchange_get(session);
+        uint64_t deadline = deadline_begin();
+        struct exchange *exchange = exchange_enter(session);
         int r;
 
-        if (!exchange) {
-                text_set(session, -ENOMEM, "this process is out of memory");
-                return -ENOMEM;
-        }
-        r = submit(session, exchange, operation);
-        if (r == 0) {
-                wait_done(session, exchange);
-                r = exchange->error;
-        }
+        if (!exchange)
+                return text_set(session, -ENOMEM, "this process is out of memory");
+        r = carry_out(session, exchange, operation, deadline);
+        pthread_mutex_unlock(&session->lock);
         if (r < 0)
-                text_set(session, r, exchange->text[0] ? exchange->text : "sending failed");
-        else
-                r = evaluate(session, exchange, body, ret_result);
+                return r;
+        r = evaluate(session, exchange, body, ret_result);
         if (r < 0)
-                exchange_put(session, exchange);
+                call_end(session, exchange);
         else
                 *ret = exchange;
         return r;
@@ -261,7 +133,10 @@ int call_begin(filemem_session *session, Filemem__Operation *operation,
 
 void call_end(filemem_session *session, struct exchange *exchange)
 {
+        exchange_drop_fd(exchange);
+        pthread_mutex_lock(&session->lock);
         exchange_put(session, exchange);
+        pthread_mutex_unlock(&session->lock);
 }
 
 int call_simple(filemem_session *session, Filemem__Operation *operation)
@@ -275,27 +150,73 @@ int call_simple(filemem_session *session, Filemem__Operation *operation)
         return r;
 }
 
-static int send_only(filemem_session *session, Filemem__Operation *operation)
+/*
+ * The caller holds the lock. One of the spare requests; when all are in use the daemon has many to
+ * acknowledge.
+ */
+static int take_request(filemem_session *session, struct exchange *exchange, uint64_t deadline,
+        struct request **ret)
 {
-        struct exchange *exchange = exchange_get(session);
-        int r;
+        struct request *request;
 
-        if (!exchange) {
-                text_set(session, -ENOMEM, "this process is out of memory");
-                return -ENOMEM;
+        while (!(request = request_take(session))) {
+                int r = wait_for(session, exchange, WANT_SPARE, 0, deadline);
+
+                if (r == 0)
+                        r = check_session(session);
+                if (r < 0)
+                        return r == -ETIMEDOUT ? time_out(session) : r;
         }
-        r = submit(session, exchange, operation);
+        *ret = request;
+        return 0;
+}
+
+/* The caller holds the lock. Waits until the request is sent, which it may be already. */
+static int see_sent(
+        filemem_session *session, struct exchange *exchange, uint64_t id, uint64_t deadline)
+{
+        struct request *request;
+
+        if (wait_for(session, exchange, WANT_SENT, id, deadline) == 0)
+                return session->last_sent >= id ? 0 : check_session(session);
+        request = request_find(session, id);
+        if (!request || request->sent)
+                return 0;
+        request_remove(session, request);
+        return time_out(session);
+}
+
+/* The caller holds the lock. */
+static int send_silently(filemem_session *session, struct exchange *exchange,
+        const Filemem__Operation *operation, uint64_t deadline)
+{
+        struct request *request;
+        uint64_t id;
+        int r = check_session(session);
+
         if (r == 0)
-                /* If the session failed meanwhile, that is for the next call to say. */
-                delist(session, exchange);
-        else
-                text_set(session, r, exchange->text[0] ? exchange->text : "sending failed");
-        exchange_put(session, exchange);
+                r = take_request(session, exchange, deadline, &request);
+        if (r < 0)
+                return r;
+        /* A range always fits. */
+        (void)encode(session, request, operation);
+        request_append(session, request, false);
+        id = request->id;
+        r = wait_send(session);
+        /* The reason may have come before the end: whoever receives finds out. */
+        if (r == -EPIPE && wait_for(session, exchange, WANT_END, 0, deadline) == 0)
+                return check_session(session);
+        r = see_sent(session, exchange, id, deadline);
+        /* So that acknowledgements do not wait for the next call with an answer. */
+        if (r == 0 && session->survives && session->silent == 0)
+                wait_drain(session, exchange, DRAIN_MAX);
         return r;
 }
 
 int call_send(filemem_session *session, Filemem__Operation *operation)
 {
+        uint64_t deadline = deadline_begin();
+        struct exchange *exchange;
         int cancel, r;
 
         r = arguments_check_call(session);
@@ -303,38 +224,34 @@ int call_send(filemem_session *session, Filemem__Operation *operation)
                 return r;
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
         operation->no_reply = true;
-        r = send_only(session, operation);
+        exchange = exchange_enter(session);
+        if (exchange) {
+                r = send_silently(session, exchange, operation, deadline);
+                exchange_leave(session, exchange);
+        } else {
+                r = text_set(session, -ENOMEM, "this process is out of memory");
+        }
         pthread_setcancelstate(cancel, NULL);
-        return r;
-}
-
-static int drain(filemem_session *session)
-{
-        struct exchange *exchange = exchange_get(session);
-        int r;
-
-        if (!exchange)
-                return -ENOMEM;
-        pthread_mutex_lock(&session->lock);
-        for (unsigned i = 0; i < DRAIN_MAX && !session->failure && !session->leading; i++)
-                if (!lead(session, exchange, MSG_DONTWAIT))
-                        break;
-        pass_leadership(session);
-        r = session->failure;
-        pthread_mutex_unlock(&session->lock);
-        exchange_put(session, exchange);
         return r;
 }
 
 int call_drain(filemem_session *session)
 {
+        struct exchange *exchange;
         int cancel, r;
 
         r = arguments_check_call(session);
         if (r < 0)
                 return r;
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-        r = drain(session);
+        exchange = exchange_enter(session);
+        if (exchange) {
+                wait_drain(session, exchange, DRAIN_MAX);
+                r = session->failure;
+                exchange_leave(session, exchange);
+        } else {
+                r = -ENOMEM;
+        }
         pthread_setcancelstate(cancel, NULL);
         return r;
 }

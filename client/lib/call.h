@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "session.h"
-
 #include "proto/arena.h"
 #include "proto/wire.h"
+#include "request.h"
 
 /*
  * One request there, its reply back, for many threads on one socket and with no thread of our own.
  *
- * A thread sends its request and waits for the reply. If no other thread receives it becomes the
- * leader: it receives, hands each reply to the exchange with its id and wakes that thread, until
- * its own has come; then it wakes another waiting one to lead. So a thread that waits long for the
- * daemon never keeps the others from their replies.
+ * A thread appends its request to the session's log, sends what is unsent in there, and waits for
+ * the reply. If no other thread receives it becomes the leader: it receives, hands each reply to
+ * the exchange with its id and wakes that thread, until its own has come; then it wakes another
+ * waiting one to lead. So a thread that waits long for the daemon never keeps the others from their
+ * replies.
  *
  * A packet is sent without waiting. When there is no room a thread that finds no leader leads
  * itself until there is: a daemon that cannot get rid of its replies stops reading requests.
  */
-
-#define CALL_REQUEST_MAX 128 /* bytes: one operation with every number at its maximum */
 
 /* What came, with the memory that it is decoded in. */
 struct message {
@@ -30,22 +28,34 @@ struct message {
         _Alignas(max_align_t) unsigned char block[WIRE_ARENA_SIZE];
 };
 
+/* What a thread waits for. When the session has failed there is nothing to wait for. */
+enum want {
+        WANT_REPLY, /* to its request */
+        WANT_SENT,  /* that the request of id `until` is sent */
+        WANT_SPARE, /* a request that nobody waits for */
+        WANT_END,   /* the failure of the session */
+};
+
 /*
  * A request under way. Made by mmap(), because malloc() uses system calls that are not on our list,
  * used again by later calls, and freed with the session.
  */
 struct exchange {
-        struct exchange *older;     /* in session->exchanges */
-        TAILQ_ENTRY(exchange) link; /* in pending or idle, under the session's lock */
-        uint64_t id;
-        bool waiting;            /* its thread sleeps on `wake` or leads; under the lock */
-        bool done;               /* under the lock, as the next three */
+        struct exchange *older;       /* in session->exchanges */
+        TAILQ_ENTRY(exchange) link;   /* in idle, under the session's lock */
+        TAILQ_ENTRY(exchange) waiter; /* in waiters; under the lock, as all that follows */
+        enum want want;
+        uint64_t until;
+        bool done;
+        bool abandoned;          /* its thread waits no longer */
         int error;               /* negative errno if there is no reply */
         struct message *message; /* the reply; the leader trades its own for it */
         pthread_cond_t wake;
         char text[SESSION_TEXT_MAX]; /* why there is no reply */
-        size_t request_size;
-        uint8_t request[CALL_REQUEST_MAX];
+        Filemem__Operation__BodyCase operation;
+        struct filemem_range range; /* of the operation, if it has one */
+        struct request request;
+        uint8_t buffer[REQUEST_SIZE]; /* of the request */
 };
 
 /* The first part of filemem_open() and the last of filemem_close() that concern exchanges. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connect.h"
 
+#include "deadline.h"
 #include "filemem/filemem.h"
 #include "text.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -44,6 +46,8 @@ static const char *explain(int error)
                 return "no daemon runs there (nobody listens)";
         case -EACCES:
                 return "you may not connect";
+        case -ETIMEDOUT:
+                return "the daemon did not answer in time";
         case -EPROTOTYPE:
                 return "that is the socket of something else";
         default:
@@ -90,7 +94,21 @@ static int take_inherited(const char *text)
         return r < 0 ? r : fd;
 }
 
-static int connect_path(const char *path)
+/* Where many wait for the daemon to accept, connecting waits too. */
+static void limit_wait(int fd, uint64_t deadline)
+{
+        int left = deadline_timeout(deadline);
+        struct timeval time = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
+
+        if (left < 0)
+                return;
+        /* 0 would be without end. */
+        if (left == 0)
+                time.tv_usec = 1;
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
+}
+
+int connect_path(const char *path, uint64_t deadline)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd, r;
@@ -101,11 +119,14 @@ static int connect_path(const char *path)
         if (fd < 0)
                 return text_open_set(
                         -errno, "no descriptor for a socket: %s", strerrordesc_np(errno));
+        limit_wait(fd, deadline);
         /* A Unix socket that was interrupted has not begun to connect. */
         do
                 r = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno
                                                                                         : 0;
         while (r == -EINTR);
+        if (r == -EAGAIN)
+                r = -ETIMEDOUT;
         if (r < 0) {
                 close(fd);
                 return text_open_set(r, "%s: %s", address.sun_path, explain(r));
@@ -113,9 +134,16 @@ static int connect_path(const char *path)
         return fd;
 }
 
-int connect_daemon(const char *path)
+int connect_inherited(int *ret)
 {
-        const char *inherited = path ? NULL : secure_getenv("FILEMEM_FD");
+        const char *text = secure_getenv("FILEMEM_FD");
+        int r;
 
-        return inherited && inherited[0] ? take_inherited(inherited) : connect_path(path);
+        if (!text || !text[0])
+                return 0;
+        r = take_inherited(text);
+        if (r < 0)
+                return r;
+        *ret = r;
+        return 1;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exchange.h"
 
+#include "arguments.h"
 #include "proto/status.h"
 #include "text.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -13,6 +15,17 @@ static void *map_memory(size_t size)
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Deadlines are times of that clock. */
+static void init_wake(pthread_cond_t *wake)
+{
+        pthread_condattr_t attributes;
+
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(wake, &attributes);
+        pthread_condattr_destroy(&attributes);
 }
 
 static struct exchange *exchange_new(filemem_session *session)
@@ -27,51 +40,81 @@ static struct exchange *exchange_new(filemem_session *session)
         }
         arena_init_in(&message->arena, message->block, sizeof(message->block));
         message->fd = -1;
-        pthread_cond_init(&exchange->wake, NULL);
+        init_wake(&exchange->wake);
         exchange->message = message;
+        exchange->request.exchange = exchange;
+        exchange->request.buffer = exchange->buffer;
         exchange->older = atomic_load(&session->exchanges);
         while (!atomic_compare_exchange_weak(&session->exchanges, &exchange->older, exchange))
                 ;
         return exchange;
 }
 
-struct exchange *exchange_get(filemem_session *session)
+struct exchange *exchange_enter(filemem_session *session)
 {
         struct exchange *exchange;
 
-        uint64_t id;
-
         pthread_mutex_lock(&session->lock);
-        id = ++session->last_id;
         exchange = TAILQ_FIRST(&session->idle);
-        if (exchange)
+        if (exchange) {
                 TAILQ_REMOVE(&session->idle, exchange, link);
-        pthread_mutex_unlock(&session->lock);
-        if (!exchange)
+        } else {
+                pthread_mutex_unlock(&session->lock);
                 exchange = exchange_new(session);
-        if (!exchange)
-                return NULL;
-        exchange->id = id;
-        exchange->waiting = false;
+                if (!exchange)
+                        return NULL;
+                pthread_mutex_lock(&session->lock);
+        }
         exchange->done = false;
+        exchange->abandoned = false;
         exchange->error = 0;
         exchange->text[0] = '\0';
         return exchange;
 }
 
+static int steal_fd(struct message *message)
+{
+        int fd = message->fd;
+
+        message->fd = -1;
+        return fd;
+}
+
 static void drop_fd(struct message *message)
 {
-        if (message->fd >= 0)
-                close(message->fd);
-        message->fd = -1;
+        int fd = steal_fd(message);
+
+        if (fd >= 0)
+                close(fd);
+}
+
+void exchange_drop_fd(struct exchange *exchange)
+{
+        drop_fd(exchange->message);
 }
 
 void exchange_put(filemem_session *session, struct exchange *exchange)
 {
-        drop_fd(exchange->message);
-        pthread_mutex_lock(&session->lock);
         TAILQ_INSERT_HEAD(&session->idle, exchange, link);
+}
+
+void exchange_leave(filemem_session *session, struct exchange *exchange)
+{
+        int fd = steal_fd(exchange->message);
+
+        exchange_put(session, exchange);
         pthread_mutex_unlock(&session->lock);
+        if (fd >= 0)
+                close(fd);
+}
+
+void exchange_abandon(filemem_session *session, struct exchange *exchange)
+{
+        exchange->abandoned = true;
+        if (exchange->done)
+                exchange_put(session, exchange);
+        else if (!exchange->request.sent)
+                request_remove(session, &exchange->request);
 }
 
 int call_init(filemem_session *session)
@@ -79,13 +122,15 @@ int call_init(filemem_session *session)
         struct exchange *exchange;
 
         pthread_mutex_init(&session->lock, NULL);
-        TAILQ_INIT(&session->pending);
         TAILQ_INIT(&session->idle);
+        TAILQ_INIT(&session->waiters);
+        if (request_init(session) < 0)
+                return -ENOMEM;
         /* One at least, so that a single thread needs no memory after open. */
-        exchange = exchange_get(session);
+        exchange = exchange_enter(session);
         if (!exchange)
                 return -ENOMEM;
-        exchange_put(session, exchange);
+        exchange_leave(session, exchange);
         return 0;
 }
 
@@ -102,6 +147,7 @@ void call_deinit(filemem_session *session)
                 exchange = older;
         }
         atomic_store(&session->exchanges, NULL);
+        request_deinit(session);
 }
 
 /* What brings a descriptor after Welcome: a peer's socket, or the page of statistics. */
@@ -131,33 +177,62 @@ int exchange_decode(struct message *message, struct fdset *fds)
         return 0;
 }
 
+/* Its request is out of the log, and its thread is told. */
 static void finish(filemem_session *session, struct exchange *exchange)
 {
-        TAILQ_REMOVE(&session->pending, exchange, link);
+        request_remove(session, &exchange->request);
         exchange->done = true;
         pthread_cond_signal(&exchange->wake);
 }
 
+static void fail(filemem_session *session, struct request *request, int error, const char *text)
+{
+        struct exchange *exchange = request->exchange;
+
+        if (!exchange || exchange->abandoned) {
+                request_remove(session, request);
+                return;
+        }
+        exchange->error = error;
+        text_copy(exchange->text, sizeof(exchange->text), text);
+        finish(session, exchange);
+}
+
 void exchange_fail_all(filemem_session *session, int error, int later, const char *text)
 {
-        struct exchange *exchange;
+        struct request *request;
 
         if (!session->failure) {
                 session->failure = later;
                 text_copy(session->failure_text, sizeof(session->failure_text), text);
         }
-        while ((exchange = TAILQ_FIRST(&session->pending))) {
-                exchange->error = error;
-                text_copy(exchange->text, sizeof(exchange->text), text);
-                finish(session, exchange);
-        }
+        while ((request = TAILQ_FIRST(&session->log)))
+                fail(session, request, error, text);
+        session->resume = false;
 }
 
-static void count_lost(filemem_session *session, Filemem__Status status, const char *text)
+static void count_lost(filemem_session *session, int error, const char *text)
 {
         session->lost_errors++;
-        session->lost_error = -status_to_errno(status);
+        session->lost_error = error;
         text_copy(session->lost_text, sizeof(session->lost_text), text);
+}
+
+void exchange_fail_unsent(filemem_session *session, int error)
+{
+        struct request *request = session->unsent;
+
+        /* What the daemon may know already cannot be left out. */
+        if (!request || request->sent) {
+                exchange_fail_all(session, error, error, "sending failed");
+                return;
+        }
+        if (!request->exchange)
+                count_lost(session, error, "sending failed");
+        /* Whoever waits until it is sent has waited long enough. */
+        if (request->id > session->last_sent)
+                session->last_sent = request->id;
+        fail(session, request, error, "sending failed");
 }
 
 /* A reply that nobody waits for: to a request that has no result, or to none at all. */
@@ -167,25 +242,87 @@ static void dispatch_receipt(filemem_session *session, const Filemem__Reply *rep
                 exchange_fail_all(session, -EPROTO, -EPROTO,
                         "the daemon answered a request that was not made");
         else if (reply->status != FILEMEM__STATUS__STATUS_OK)
-                count_lost(session, reply->status, reply->text);
+                count_lost(session, -status_to_errno(reply->status), reply->text);
+}
+
+/* What a request gave us that nobody waits for any more. Returns whether there is something. */
+static bool is_given(const filemem_session *session, const struct exchange *exchange,
+        const Filemem__Reply *reply, struct filemem_range *ret)
+{
+        const Filemem__Result *result;
+
+        if (reply->status != FILEMEM__STATUS__STATUS_OK || reply->n_results != 1)
+                return false;
+        result = reply->results[0];
+        if (result->status != FILEMEM__STATUS__STATUS_OK)
+                return false;
+        if (exchange->operation == FILEMEM__OPERATION__BODY_INCREF) {
+                *ret = exchange->range;
+                return true;
+        }
+        if (exchange->operation != FILEMEM__OPERATION__BODY_ALLOCATE ||
+                result->body_case != FILEMEM__RESULT__BODY_ALLOCATED)
+                return false;
+        *ret = (struct filemem_range){result->allocated->start, result->allocated->end};
+        return arguments_is_range(session, ret->start, ret->end);
+}
+
+/* The exchange that nobody waits for carries what undoes it: that needs no memory. */
+static void give_back(
+        filemem_session *session, struct exchange *exchange, struct filemem_range range)
+{
+        Filemem__Operation operation = FILEMEM__OPERATION__INIT;
+        Filemem__Range body = FILEMEM__RANGE__INIT;
+        struct request *request = &exchange->request;
+
+        body.start = range.start;
+        body.end = range.end;
+        operation.no_reply = true;
+        operation.body_case = FILEMEM__OPERATION__BODY_DECREF;
+        operation.decref = &body;
+        exchange->operation = FILEMEM__OPERATION__BODY__NOT_SET;
+        exchange->abandoned = false;
+        request_remove(session, request);
+        exchange->abandoned = true;
+        request->end = (size_t)frame_add(request->buffer, REQUEST_SIZE, FRAME_HEAD, &operation);
+        request_append(session, request, false);
+        wait_send(session);
 }
 
 static void dispatch_reply(filemem_session *session, struct exchange *mine)
 {
         struct message *message = mine->message;
-        uint64_t id = message->decoded->reply->id;
-        struct exchange *owner;
+        const Filemem__Reply *reply = message->decoded->reply;
+        struct request *request = request_find(session, reply->id);
+        struct exchange *owner = request ? request->exchange : NULL;
+        struct filemem_range range;
 
-        TAILQ_FOREACH (owner, &session->pending, link)
-                if (owner->id == id)
-                        break;
+        request_answered(session, reply->id);
         if (!owner) {
-                dispatch_receipt(session, message->decoded->reply);
-                return;
+                dispatch_receipt(session, reply);
+                if (request && !session->failure)
+                        request_remove(session, request);
+        } else if (!owner->abandoned) {
+                mine->message = owner->message;
+                owner->message = message;
+                finish(session, owner);
+        } else if (is_given(session, owner, reply, &range)) {
+                give_back(session, owner, range);
+        } else {
+                request_remove(session, request);
         }
-        mine->message = owner->message;
-        owner->message = message;
-        finish(session, owner);
+}
+
+static void dispatch_event(filemem_session *session, const Filemem__Event *event)
+{
+        struct request *request = request_find(session, event->request);
+
+        /* A daemon that was started again tells again what it had told. */
+        if (request && event->operation < request->refused)
+                return;
+        if (request)
+                request->refused = event->operation + 1;
+        count_lost(session, -status_to_errno(event->status), event->text);
 }
 
 static void dispatch_goodbye(filemem_session *session, const Filemem__Goodbye *goodbye)
@@ -194,6 +331,15 @@ static void dispatch_goodbye(filemem_session *session, const Filemem__Goodbye *g
         const char *text = goodbye->text[0] ? goodbye->text : "the daemon ended the session";
 
         exchange_fail_all(session, error ? error : -ECONNRESET, -ECONNRESET, text);
+}
+
+static void dispatch_resumed(filemem_session *session)
+{
+        if (session->survives)
+                request_resume(session);
+        else
+                exchange_fail_all(session, -EPROTO, -EPROTO,
+                        "the daemon resumed a session that does not survive it");
 }
 
 void exchange_dispatch(filemem_session *session, struct exchange *mine)
@@ -205,10 +351,13 @@ void exchange_dispatch(filemem_session *session, struct exchange *mine)
                 dispatch_reply(session, mine);
                 break;
         case FILEMEM__TO_CLIENT__BODY_EVENT:
-                count_lost(session, decoded->event->status, decoded->event->text);
+                dispatch_event(session, decoded->event);
                 break;
         case FILEMEM__TO_CLIENT__BODY_GOODBYE:
                 dispatch_goodbye(session, decoded->goodbye);
+                break;
+        case FILEMEM__TO_CLIENT__BODY_RESUMED:
+                dispatch_resumed(session);
                 break;
         case FILEMEM__TO_CLIENT__BODY_WELCOME:
                 exchange_fail_all(session, -EPROTO, -EPROTO, "the daemon said Welcome twice");

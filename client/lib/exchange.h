@@ -4,11 +4,29 @@
 #include "call.h"
 #include "proto/fdset.h"
 
-/* Exchanges: where they come from and what becomes of what is received. For call.c. */
+/* Exchanges: where they come from and what becomes of what is received. For call.c and wait.c. */
 
-/* An idle exchange, or a new one; NULL if there is no memory. No lock held. */
-struct exchange *exchange_get(filemem_session *session);
+/*
+ * Takes the session's lock, and an exchange: an idle one, or a new one. NULL if there is no memory,
+ * without the lock.
+ */
+struct exchange *exchange_enter(filemem_session *session);
+
+/* Puts the exchange back and lets go of the lock. */
+void exchange_leave(filemem_session *session, struct exchange *exchange);
+
+/* The caller holds the lock. Puts the exchange back. */
 void exchange_put(filemem_session *session, struct exchange *exchange);
+
+/* Closes a descriptor that came and was not taken. No lock held. */
+void exchange_drop_fd(struct exchange *exchange);
+
+/*
+ * The caller holds the lock. The thread of the exchange waits no longer, but a reply may still
+ * come: then what was done is undone, as far as there is something to be given back, and the
+ * exchange is put.
+ */
+void exchange_abandon(filemem_session *session, struct exchange *exchange);
 
 /*
  * Decodes what is in the message's packet. fds: what came with it, of which the message takes the
@@ -24,3 +42,9 @@ void exchange_dispatch(filemem_session *session, struct exchange *mine);
 
 /* The caller holds the lock. Ends every pending exchange with `error`, and the session for ever. */
 void exchange_fail_all(filemem_session *session, int error, int later, const char *text);
+
+/*
+ * The caller holds the lock. The first request that is unsent cannot be sent: it ends with that
+ * error, the others can go on.
+ */
+void exchange_fail_unsent(filemem_session *session, int error);

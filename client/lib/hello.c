@@ -3,12 +3,14 @@
 
 #include "call.h"
 #include "channel.h"
+#include "deadline.h"
 #include "proto/status.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,6 +94,7 @@ static int take_welcome(filemem_session *session, const struct filemem_options *
         session->page_size = welcome->page_size;
         session->chunk_size = welcome->chunk_size;
         session->huge_advise = welcome->huge_advise;
+        session->survives = welcome->survives;
         return 0;
 }
 
@@ -124,15 +127,37 @@ static int take_answer(filemem_session *session, const struct filemem_options *o
         }
 }
 
-static int receive_answer(
-        filemem_session *session, const struct filemem_options *options, struct message *message)
+/* As channel_receive(), or -ETIMEDOUT. */
+static ssize_t receive_until(
+        filemem_session *session, struct message *message, struct fdset *fds, uint64_t deadline)
+{
+        ssize_t n;
+
+        if (deadline == DEADLINE_NONE)
+                return channel_receive(session->socket, message->packet, 0, fds);
+        for (;;) {
+                bool over = deadline_is_over(deadline);
+
+                n = channel_receive(session->socket, message->packet, MSG_DONTWAIT, fds);
+                if (n != -EAGAIN)
+                        return n;
+                if (over)
+                        return -ETIMEDOUT;
+                channel_poll(session->socket, POLLIN, deadline_timeout(deadline));
+        }
+}
+
+static int receive_answer(filemem_session *session, const struct filemem_options *options,
+        struct message *message, uint64_t deadline)
 {
         struct fdset fds = {.count = 0};
-        ssize_t n = channel_receive(session->socket, message->packet, 0, &fds);
+        ssize_t n = receive_until(session, message, &fds, deadline);
         int r;
 
         if (n == 0)
-                return text_open_set(-ECONNRESET, "the daemon hung up");
+                return HELLO_CUT_OFF;
+        if (n == -ETIMEDOUT)
+                return text_open_set(-ETIMEDOUT, "the daemon did not answer in time");
         if (n == -EPROTO)
                 return text_open_set(-EPROTO, "what answers there is no filememd");
         if (n < 0)
@@ -157,12 +182,13 @@ static ssize_t encode_hello(struct message *message, const struct filemem_option
         body.read_only = options->read_only;
         body.private_pool = options->private_pool;
         body.no_pool = options->no_pool;
+        body.resumable = true;
         envelope.body_case = FILEMEM__TO_DAEMON__BODY_HELLO;
         envelope.hello = &body;
         return wire_encode_to_daemon(&envelope, message->packet);
 }
 
-int hello(filemem_session *session, const struct filemem_options *options)
+int hello(filemem_session *session, const struct filemem_options *options, uint64_t deadline)
 {
         /* No thread but this one knows the session yet. */
         struct message *message = atomic_load(&session->exchanges)->message;
@@ -171,10 +197,13 @@ int hello(filemem_session *session, const struct filemem_options *options)
 
         if (size < 0)
                 return text_open_set(-EINVAL, "pool or label is too long");
-        while ((r = channel_send(session->socket, message->packet, (size_t)size)) == -EAGAIN)
-                channel_poll(session->socket, POLLOUT, -1);
+        while ((r = channel_send(session->socket, message->packet, (size_t)size)) == -EAGAIN) {
+                if (deadline_is_over(deadline))
+                        return text_open_set(-ETIMEDOUT, "the daemon did not answer in time");
+                channel_poll(session->socket, POLLOUT, deadline_timeout(deadline));
+        }
         /* A daemon that is full says so before it has read anything. */
         if (r < 0 && r != -EPIPE)
                 return text_open_set(r, "sending to the daemon failed");
-        return receive_answer(session, options, message);
+        return receive_answer(session, options, message, deadline);
 }

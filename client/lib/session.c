@@ -3,7 +3,7 @@
 
 #include "call.h"
 #include "connect.h"
-#include "hello.h"
+#include "reach.h"
 #include "text.h"
 
 #include <errno.h>
@@ -49,12 +49,13 @@ static int prepare(filemem_session *session)
         return r < 0 ? text_open_set(r, "this process is out of memory") : 0;
 }
 
-static int greet(filemem_session *session, const struct filemem_options *options)
+/* The daemon has answered: what is needed to map the memory. */
+static int prepare_memory(filemem_session *session)
 {
-        int protection = PROT_READ, r = hello(session, options);
+        int protection = PROT_READ, r;
 
-        if (r < 0 || session->memfd < 0)
-                return r;
+        if (session->memfd < 0)
+                return 0;
         if (!session->read_only)
                 protection |= PROT_WRITE;
         r = window_init(&session->window, session->memfd, session->capacity, session->chunk_size,
@@ -86,12 +87,10 @@ static int open_session(
         session->memfd = -1;
         atomic_store(&session->exec, -1);
         r = prepare(session);
-        if (r == 0 && fd < 0) {
-                r = connect_daemon(socket);
-                session->socket = r;
-        }
-        if (r >= 0)
-                r = greet(session, options);
+        if (r == 0)
+                r = reach(session, socket, options);
+        if (r == 0)
+                r = prepare_memory(session);
         if (r < 0) {
                 filemem_close(session);
                 return r;

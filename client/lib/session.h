@@ -14,15 +14,18 @@
  * The inside of a session.
  *
  *   constants    set by filemem_open(), read without a lock
- *   exchange     requests that wait for their reply, guarded by `lock`; see call.h
+ *   exchange     requests and who waits for their reply, guarded by `lock`; see call.h, request.h
  *   window       where the pool is mapped, with a lock of its own; see window.h
  *   huge         where huge pages are asked for, under the window's lock; see huge.h
  *
  * The two locks are never held together, and neither across a system call that can wait for the
- * daemon.
+ * daemon. Sending does not wait, and is done under `lock`, so that requests go in their order.
  */
 struct exchange;
+struct request;
+struct request_spare;
 TAILQ_HEAD(exchange_list, exchange);
+TAILQ_HEAD(request_list, request);
 
 #define SESSION_TEXT_MAX 192 /* bytes of a sentence, with its end */
 
@@ -31,6 +34,7 @@ struct filemem_session {
         int socket;
         int memfd; /* -1: in no pool */
         bool read_only;
+        bool survives; /* the session outlives the daemon */
         struct fork_guard guard;
         uint64_t id;
         uint64_t capacity;
@@ -43,11 +47,19 @@ struct filemem_session {
 
         pthread_mutex_t lock;
         /* under lock */
-        struct exchange_list pending;
         struct exchange_list idle;
+        struct exchange_list waiters; /* those whose threads wait */
+        bool leading;                 /* some thread receives */
+        struct request_list log;      /* what is kept, in the order of ids */
+        struct request *unsent;       /* the first in the log that is to be sent; NULL: none */
+        bool resume;                  /* Resume is to be sent before it */
         uint64_t last_id;
-        bool leading; /* some thread receives */
-        int failure;  /* negative errno: the connection is of no more use */
+        uint64_t last_sent;
+        unsigned silent; /* requests since the last one with a reply */
+        struct request_list spare;
+        struct request_spare *spares; /* all of them */
+        size_t spares_used;
+        int failure; /* negative errno: the connection is of no more use */
         char failure_text[SESSION_TEXT_MAX];
         uint64_t lost_errors;
         int lost_error; /* of the last one */

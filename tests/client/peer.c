@@ -193,7 +193,9 @@ void peer_greet(struct peer *peer)
         hello = peer_receive(peer);
         must(hello && hello->body_case == FILEMEM__TO_DAEMON__BODY_HELLO);
         must(hello->hello->major == 1);
+        must(hello->hello->resumable);
         peer_fill_welcome(peer, &welcome);
+        welcome.survives = peer->survives;
         peer_send_welcome(peer, &welcome, &peer->memfd, 1);
 }
 
@@ -240,6 +242,38 @@ void peer_send_goodbye(struct peer *peer, Filemem__Status status, const char *te
         message.body_case = FILEMEM__TO_CLIENT__BODY_GOODBYE;
         message.goodbye = &goodbye;
         peer_send(peer, &message, NULL, 0);
+}
+
+void peer_acknowledge(struct peer *peer, uint64_t id)
+{
+        Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
+        Filemem__Reply reply = FILEMEM__REPLY__INIT;
+
+        reply.id = id;
+        message.body_case = FILEMEM__TO_CLIENT__BODY_REPLY;
+        message.reply = &reply;
+        peer_send(peer, &message, NULL, 0);
+}
+
+void peer_send_resumed(struct peer *peer, uint64_t last_applied)
+{
+        Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
+        Filemem__Resumed resumed = FILEMEM__RESUMED__INIT;
+
+        resumed.last_applied = last_applied;
+        message.body_case = FILEMEM__TO_CLIENT__BODY_RESUMED;
+        message.resumed = &resumed;
+        peer_send(peer, &message, NULL, 0);
+}
+
+void peer_await_resume(struct peer *peer)
+{
+        const Filemem__ToDaemon *message;
+
+        do {
+                message = peer_receive(peer);
+                must(message);
+        } while (message->body_case != FILEMEM__TO_DAEMON__BODY_RESUME);
 }
 
 void peer_serve(struct peer *peer)

@@ -30,6 +30,7 @@ struct peer {
         pthread_t thread;
         void (*script)(struct peer *peer);
         const void *argument; /* for the script */
+        bool survives;        /* says Welcome */
         atomic_int step;      /* how far the test has got, for the script to wait for */
 };
 
@@ -74,6 +75,13 @@ void peer_greet(struct peer *peer);
 void peer_reply(struct peer *peer, uint64_t id, Filemem__Result *result);
 void peer_send_event(struct peer *peer, uint64_t request, Filemem__Status status, const char *text);
 void peer_send_goodbye(struct peer *peer, Filemem__Status status, const char *text);
+
+/* A Reply without results. */
+void peer_acknowledge(struct peer *peer, uint64_t id);
+
+/* As a daemon that was started again: says so, and discards what comes until Resume has. */
+void peer_send_resumed(struct peer *peer, uint64_t last_applied);
+void peer_await_resume(struct peer *peer);
 
 /* Answers pings and all else with OK and an empty result until the client hangs up. */
 void peer_serve(struct peer *peer);

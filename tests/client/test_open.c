@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,6 +326,9 @@ START_TEST(every_other_answer_has_its_result_and_sentence)
         int r;
 
         peer_start(&peer, answer_strangely, &answer);
+        /* What hangs up is waited for, in case it is being started again. */
+        if (answers[_i].result == -ECONNRESET)
+                filemem_set_timeout(50 * 1000 * 1000);
         r = filemem_open(peer.path, NULL, &session);
         ck_assert_int_eq(r, answers[_i].result);
         ck_assert_msg(strstr(filemem_open_error(), answers[_i].sentence) != NULL, "%s",
@@ -431,9 +435,105 @@ START_TEST(every_mapping_that_fails_is_enomem_or_done_without)
                         break;
                 failures += r < 0;
         }
-        /* The fork guard, an exchange, its message, and the array of chunks; not the window. */
-        ck_assert_uint_eq(failures, 4);
+        /* The fork guard, requests, an exchange, its message, and the array of chunks; not the
+         * window. */
+        ck_assert_uint_eq(failures, 5);
         end_serve_many(&peer);
+}
+END_TEST
+
+/* ---- a daemon that dies while somebody opens --------------------------------------------------
+ */
+
+/* Dies twice, before and after it has read the Hello, and is there again. */
+static void die_twice(struct peer *peer)
+{
+        peer_accept(peer);
+        peer_hang_up(peer);
+        peer_accept(peer);
+        peer_receive(peer);
+        peer_hang_up(peer);
+        peer_serve(peer);
+}
+
+START_TEST(a_daemon_that_dies_meanwhile_is_waited_for)
+{
+        filemem_session *session;
+        struct peer peer;
+
+        peer_start(&peer, die_twice, NULL);
+        session = peer_open(&peer);
+        ck_assert_int_eq(filemem_ping(session), 0);
+        filemem_close(session);
+        peer_stop(&peer);
+}
+END_TEST
+
+/* Dies, is gone with its listener, and comes back at the same place. */
+static void die_and_come_back(struct peer *peer)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        peer_accept(peer);
+        close(peer->listener);
+        peer_hang_up(peer);
+        poll(NULL, 0, 50);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s.new", peer->path);
+        peer->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (bind(peer->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+                listen(peer->listener, 16) < 0 || rename(address.sun_path, peer->path) < 0)
+                abort();
+        peer_serve(peer);
+}
+
+START_TEST(nobody_who_listens_after_that_is_waited_for_too)
+{
+        filemem_session *session;
+        struct peer peer;
+
+        peer_start(&peer, die_and_come_back, NULL);
+        session = peer_open(&peer);
+        ck_assert_int_eq(filemem_ping(session), 0);
+        filemem_close(session);
+        peer_stop(&peer);
+}
+END_TEST
+
+/* An orderly end removes the socket: nobody will be there. */
+static void remove_and_die(struct peer *peer)
+{
+        peer_accept(peer);
+        unlink(peer->path);
+}
+
+START_TEST(a_socket_that_is_gone_after_that_is_an_answer)
+{
+        filemem_session *session = NULL;
+        struct peer peer;
+
+        peer_start(&peer, remove_and_die, NULL);
+        ck_assert_int_eq(filemem_open(peer.path, NULL, &session), -ENOENT);
+        peer_stop(&peer);
+}
+END_TEST
+
+static void never_answer(struct peer *peer)
+{
+        peer_accept(peer);
+        peer_await(peer, 1);
+}
+
+START_TEST(opening_keeps_to_the_timeout)
+{
+        filemem_session *session = NULL;
+        struct peer peer;
+
+        peer_start(&peer, never_answer, NULL);
+        ck_assert(filemem_set_timeout(20 * 1000 * 1000) == FILEMEM_NO_TIMEOUT);
+        ck_assert_int_eq(filemem_open(peer.path, NULL, &session), -ETIMEDOUT);
+        ck_assert_ptr_nonnull(strstr(filemem_open_error(), "in time"));
+        peer_reach(&peer, 1);
+        peer_stop(&peer);
 }
 END_TEST
 
@@ -473,6 +573,10 @@ int main(void)
         tcase_add_test(tests, the_sentence_of_a_failure_goes_with_the_next_success);
         tcase_add_test(tests, every_allocation_that_fails_is_enomem_and_leaves_nothing);
         tcase_add_test(tests, every_mapping_that_fails_is_enomem_or_done_without);
+        tcase_add_test(tests, a_daemon_that_dies_meanwhile_is_waited_for);
+        tcase_add_test(tests, nobody_who_listens_after_that_is_waited_for_too);
+        tcase_add_test(tests, a_socket_that_is_gone_after_that_is_an_answer);
+        tcase_add_test(tests, opening_keeps_to_the_timeout);
         tcase_add_test(tests, a_kernel_that_cannot_tell_a_child_gets_no_session);
         tcase_add_test(tests, closing_nothing_is_fine);
         return harness_run(suite);

@@ -34,7 +34,8 @@
  *   -ENOSYS       the daemon is older than the operation
  *   -EPROTO       the daemon said something that makes no sense, or found that we did
  *   -ECHILD       this is a child of the process that opened the session, see below
- *   -ECONNRESET   the daemon is gone; existing mappings stay readable
+ *   -ECONNRESET   the daemon is gone, and the session with it; mappings stay readable
+ *   -ETIMEDOUT    filemem_set_timeout()
  *
  * What can be seen to be wrong here is refused here; the daemon checks everything again. A NULL
  * where an object or an output belongs is -EINVAL.
@@ -47,6 +48,10 @@
  * parent. Mappings stay usable in both. A child that wants memory of its own opens its own session.
  *
  * Signals. The library installs no handlers, and EINTR never surfaces.
+ *
+ * A daemon that is started again. Run as a service it keeps memory and sessions meanwhile: calls
+ * take longer, and nothing else happens. What was under way is sent again and takes effect once.
+ * Else the session ends.
  *
  * System calls. After filemem_open() the library makes few, for a process that filters its own:
  * docs/sandboxing.md lists them. It calls malloc() in filemem_open() only.
@@ -88,6 +93,25 @@ enum filemem_kind {
 /* "System", "Anonymous", ...; NULL for a value that is no kind. Static storage. */
 FILEMEM_API const char *filemem_kind_name(enum filemem_kind kind);
 
+/* ---- timeouts ---------------------------------------------------------------------------------
+ */
+
+#define FILEMEM_NO_TIMEOUT UINT64_MAX
+
+/*
+ * How long each call of this thread waits for the daemon, in nanoseconds, on whatever session; at
+ * first, and with FILEMEM_NO_TIMEOUT, as long as it takes. A call that would wait longer returns
+ * -ETIMEDOUT. Returns what it was before, so that it can be put back after one call:
+ *
+ *         uint64_t before = filemem_set_timeout(20 * 1000 * 1000);
+ *         r = filemem_allocate(session, length, FILEMEM_ANONYMOUS, &range);
+ *         filemem_set_timeout(before);
+ *
+ * The daemon may still do what it was asked. What it gave is given back then: an allocation, the
+ * reference of filemem_incref(), a peer. All else may have been done or not.
+ */
+FILEMEM_API uint64_t filemem_set_timeout(uint64_t nanoseconds);
+
 /* ---- opening and closing --------------------------------------------------------------------- */
 
 struct filemem_options {
@@ -108,11 +132,11 @@ struct filemem_options {
  *
  * Returns 0; the errno of connect(2), of which -ENOENT and -ECONNREFUSED mean that no daemon runs
  * there; -EPROTO if it is no filememd or speaks no protocol version of ours; -ECONNRESET if it ends
- * meanwhile; -ENOENT for an unknown pool; -EPERM for one that this user may not join; -EINVAL for a
- * wrong label; -EBADF if $FILEMEM_FD is no such descriptor, -EBUSY if it was opened before (it
- * serves once, and is marked close-on-exec then); -EMFILE if this process has no descriptor left,
- * for a session takes two; -ENOSYS if the daemon is too old for what is asked; -ENOMEM. The
- * sentence for a failed open is in filemem_open_error().
+ * meanwhile and is not there again within 5 s; -ENOENT for an unknown pool; -EPERM for one that
+ * this user may not join; -EINVAL for a wrong label; -EBADF if $FILEMEM_FD is no such descriptor,
+ * -EBUSY if it was opened before (it serves once, and is marked close-on-exec then); -EMFILE if
+ * this process has no descriptor left, for a session takes two; -ENOSYS if the daemon is too old
+ * for what is asked; -ENOMEM. The sentence for a failed open is in filemem_open_error().
  */
 FILEMEM_API int filemem_open(
         const char *socket, const struct filemem_options *options, filemem_session **ret);
@@ -214,8 +238,9 @@ FILEMEM_API int filemem_incref(filemem_session *session, struct filemem_range ra
 FILEMEM_API int filemem_decref(filemem_session *session, struct filemem_range range);
 
 /*
- * The same without waiting for the answer. Returns 0 as soon as it is sent. A refusal is counted in
- * filemem_lost_errors(), and the last one's sentence kept there.
+ * The same without waiting for the answer. Returns 0 as soon as it is sent; it waits only where the
+ * daemon is far behind. A refusal is counted in filemem_lost_errors(), and the last one's sentence
+ * kept there.
  */
 FILEMEM_API int filemem_release(filemem_session *session, struct filemem_range range);
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proto/frame.h"
+
+#include <errno.h>
+
+/* Numbers of fields, and that they have a length. */
+#define TAG_REQUEST     (2 << 3 | 2) /* of ToDaemon */
+#define TAG_ID          (1 << 3)     /* of Request, as the following */
+#define TAG_OPERATION   (2 << 3 | 2)
+#define TAG_ACKNOWLEDGE (3 << 3)
+
+static size_t varint_length(uint64_t number)
+{
+        size_t length = 1;
+
+        while (number >>= 7)
+                length++;
+        return length;
+}
+
+/* Returns its end. */
+static uint8_t *put_varint(uint8_t *at, uint64_t number)
+{
+        for (; number >= 0x80; number >>= 7)
+                *at++ = (uint8_t)(number | 0x80);
+        *at++ = (uint8_t)number;
+        return at;
+}
+
+ssize_t frame_add(uint8_t *buffer, size_t size, size_t at, const Filemem__Operation *operation)
+{
+        size_t length = protobuf_c_message_get_packed_size(&operation->base);
+        uint8_t *next = buffer + at;
+
+        if (size - at < 1 + varint_length(length) + length)
+                return -EMSGSIZE;
+        *next++ = TAG_OPERATION;
+        next = put_varint(next, length);
+        next += protobuf_c_message_pack(&operation->base, next);
+        return next - buffer;
+}
+
+size_t frame_close(uint8_t *buffer, size_t end, uint64_t id, bool acknowledge)
+{
+        size_t inside = 1 + varint_length(id) + (acknowledge ? 2 : 0);
+        size_t length = inside + end - FRAME_HEAD;
+        size_t start = FRAME_HEAD - inside - varint_length(length) - 1;
+        uint8_t *next = buffer + start;
+
+        *next++ = TAG_REQUEST;
+        next = put_varint(next, length);
+        *next++ = TAG_ID;
+        next = put_varint(next, id);
+        if (acknowledge) {
+                *next++ = TAG_ACKNOWLEDGE;
+                *next = 1;
+        }
+        return start;
+}
