@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "json.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+/* The page shows those that hold most, and says how many there are. */
+#define SESSIONS_MAX 200
+
+/* Numbers above 2^53 lose digits in a browser, and above 2^63 do not fit in here: no limit is -1.
+ */
+static json_t *number(uint64_t value)
+{
+        return json_integer(value > INT64_MAX ? -1 : (json_int_t)value);
+}
+
+static void set_number(json_t *object, const char *name, uint64_t value)
+{
+        json_object_set_new(object, name, number(value));
+}
+
+/* What is no UTF-8 is none of ours. */
+static void set_text(json_t *object, const char *name, const char *text)
+{
+        json_t *string = json_string(text);
+
+        json_object_set_new(object, name, string ? string : json_string("?"));
+}
+
+static json_t *list_kinds(const uint64_t numbers[FILEMEM_KINDS])
+{
+        json_t *list = json_array();
+
+        for (int kind = 0; kind < FILEMEM_KINDS; kind++)
+                json_array_append_new(list, number(numbers[kind]));
+        return list;
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+static json_t *describe_totals(
+        const struct filemem_statistics_totals *totals, const struct source *source)
+{
+        json_t *object = json_object();
+
+        set_number(object, "now", totals->now);
+        set_number(object, "all", totals->all);
+        set_number(object, "pid", totals->pid);
+        set_text(object, "version", totals->version);
+        set_number(object, "uptime", totals->now - totals->started_at);
+        set_number(object, "restarts", source_restarts(source));
+        set_number(object, "pools", totals->pools);
+        set_number(object, "sessions", totals->sessions);
+        set_number(object, "requests", totals->requests);
+        set_number(object, "refusals", totals->refusals);
+        set_number(object, "allocated_total", totals->allocated_bytes);
+        set_number(object, "released_total", totals->released_bytes);
+        set_number(object, "capacity", totals->capacity);
+        set_number(object, "stored", totals->stored);
+        set_number(object, "swapped", totals->swapped);
+        set_number(object, "stray", totals->stray);
+        set_number(object, "reclaimable", totals->reclaimable);
+        json_object_set_new(object, "allocated", list_kinds(totals->allocated));
+        json_object_set_new(object, "committed", list_kinds(totals->committed));
+        return object;
+}
+
+static json_t *describe_pool(const struct filemem_statistics_pool *pool)
+{
+        json_t *object = json_object();
+
+        set_number(object, "id", pool->id);
+        set_text(object, "name", pool->name);
+        set_number(object, "state", pool->state);
+        set_number(object, "capacity", pool->capacity);
+        set_number(object, "size", pool->size);
+        json_object_set_new(object, "allocated", list_kinds(pool->allocated));
+        json_object_set_new(object, "committed", list_kinds(pool->committed));
+        set_number(object, "reclaimable", pool->reclaimable);
+        set_number(object, "stray", pool->stray);
+        set_number(object, "stored", pool->stored);
+        set_number(object, "swapped", pool->swapped);
+        set_number(object, "scanned_at", pool->scanned_at);
+        set_number(object, "entries", pool->entries);
+        set_number(object, "sessions", pool->sessions);
+        set_number(object, "largest_gap", pool->largest_gap);
+        set_number(object, "limit", pool->limit);
+        return object;
+}
+
+static json_t *describe_session(const struct filemem_statistics_session *session)
+{
+        json_t *object = json_object();
+
+        set_number(object, "id", session->id);
+        set_number(object, "pid", session->pid);
+        set_number(object, "uid", session->uid);
+        set_number(object, "parent", session->parent);
+        set_text(object, "pool", session->pool_name);
+        set_text(object, "label", session->label);
+        set_number(object, "active_at", session->active_at);
+        set_number(object, "held", session->held);
+        set_number(object, "ranges", session->ranges);
+        set_number(object, "requests", session->requests);
+        set_number(object, "allocated_total", session->allocated_bytes);
+        set_number(object, "released_total", session->released_bytes);
+        return object;
+}
+
+static json_t *describe_durations(const struct filemem_statistics_durations *durations)
+{
+        json_t *object = json_object();
+
+        set_text(object, "name", durations->name);
+        set_number(object, "count", durations->count);
+        set_number(object, "p50", filemem_statistics_quantile(durations, 0.5));
+        set_number(object, "p99", filemem_statistics_quantile(durations, 0.99));
+        set_number(object, "sum", durations->sum);
+        return object;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+static json_t *list_pools(const filemem_statistics *statistics)
+{
+        struct filemem_statistics_pool pool;
+        json_t *list = json_array();
+        size_t place = 0;
+
+        while (filemem_statistics_next_pool(statistics, &place, &pool) > 0)
+                json_array_append_new(list, describe_pool(&pool));
+        return list;
+}
+
+static int compare(const void *a, const void *b)
+{
+        const struct filemem_statistics_session *first = a, *second = b;
+
+        if (first->held != second->held)
+                return first->held < second->held ? 1 : -1;
+        return first->id < second->id ? -1 : first->id > second->id;
+}
+
+/* Keeps those that hold most, in a heap of their number that is sorted when it is full. */
+static size_t gather_sessions(const filemem_statistics *statistics,
+        struct filemem_statistics_session sessions[2 * SESSIONS_MAX])
+{
+        size_t place = 0, count = 0;
+
+        while (filemem_statistics_next_session(statistics, &place, &sessions[count]) > 0) {
+                if (++count < 2 * SESSIONS_MAX)
+                        continue;
+                qsort(sessions, count, sizeof(*sessions), compare);
+                count = SESSIONS_MAX;
+        }
+        qsort(sessions, count, sizeof(*sessions), compare);
+        return count < SESSIONS_MAX ? count : SESSIONS_MAX;
+}
+
+static json_t *list_sessions(const filemem_statistics *statistics)
+{
+        struct filemem_statistics_session *sessions = calloc(2 * SESSIONS_MAX, sizeof(*sessions));
+        json_t *list = json_array();
+        size_t count;
+
+        if (!sessions)
+                return list;
+        count = gather_sessions(statistics, sessions);
+        for (size_t i = 0; i < count; i++)
+                json_array_append_new(list, describe_session(&sessions[i]));
+        free(sessions);
+        return list;
+}
+
+static json_t *list_durations(const filemem_statistics *statistics)
+{
+        struct filemem_statistics_durations durations;
+        json_t *list = json_array();
+        size_t place = 0;
+
+        while (filemem_statistics_next_durations(statistics, &place, &durations) > 0)
+                json_array_append_new(list, describe_durations(&durations));
+        return list;
+}
+
+static char *finish(json_t *object)
+{
+        char *text = json_dumps(object, JSON_COMPACT);
+
+        json_decref(object);
+        return text;
+}
+
+char *json_statistics(struct source *source)
+{
+        const filemem_statistics *statistics = source_lock(source);
+        struct filemem_statistics_totals totals;
+        json_t *object = json_object();
+        bool up = statistics && filemem_statistics_totals(statistics, &totals) == 0;
+
+        json_object_set_new(object, "up", json_boolean(up));
+        if (up) {
+                json_object_set_new(object, "totals", describe_totals(&totals, source));
+                json_object_set_new(object, "pools", list_pools(statistics));
+                json_object_set_new(object, "sessions", list_sessions(statistics));
+                json_object_set_new(object, "durations", list_durations(statistics));
+        }
+        source_unlock(source);
+        return finish(object);
+}
+
+/* ---- maps ------------------------------------------------------------------------------------ */
+
+/* A cell is short, because there are many: the six kinds, then what is committed and freed. */
+static json_t *describe_cell(const struct source_cell *cell)
+{
+        json_t *list = list_kinds(cell->allocated);
+
+        json_array_append_new(list, number(cell->committed));
+        json_array_append_new(list, number(cell->freed));
+        return list;
+}
+
+char *json_map(struct source *source, const char *pool)
+{
+        struct source_map *map = malloc(sizeof(*map));
+        json_t *object = json_object(), *cells = json_array();
+        bool ready = map && source_map(source, pool, map);
+
+        json_object_set_new(object, "ready", json_boolean(ready));
+        if (ready) {
+                set_text(object, "pool", map->pool);
+                set_number(object, "size", map->size);
+                set_number(object, "cell_size", map->cell_size);
+                json_object_set_new(object, "complete", json_boolean(map->complete));
+                for (size_t i = 0; i < map->count; i++)
+                        json_array_append_new(cells, describe_cell(&map->cells[i]));
+        }
+        json_object_set_new(object, "cells", cells);
+        free(map);
+        return finish(object);
+}
