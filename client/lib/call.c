@@ -190,7 +190,7 @@ static int see_sent(
 static int send_silently(filemem_session *session, struct exchange *exchange,
         const Filemem__Operation *operation, uint64_t deadline)
 {
-        struct request *request;
+        struct request *request = NULL;
         uint64_t id;
         int r = check_session(session);
 

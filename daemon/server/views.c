@@ -75,7 +75,7 @@ static int make_page(struct view *view)
 {
         cleanup_(fd_closep) int fd = -1;
         struct page_plan plan[PAGE_SECTION_COUNT];
-        void *memory;
+        void *memory = NULL;
         int r;
 
         publish_plan(view->all, plan);
