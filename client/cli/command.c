@@ -29,6 +29,16 @@ static const struct command commands[] = {
                 .run = sessions_run},
         {"dump", "every range of a pool", .word = WORD_POOL, .options = POOL,
                 .columns = &dump_columns, .run = dump_run},
+        {"map", "a pool's file as a picture", .word = WORD_POOL,
+                .options = POOL | OPTION_BIT(OPTION_KNOWN) | OPTION_BIT(OPTION_RANGE) |
+                           OPTION_BIT(OPTION_ROWS) | OPTION_BIT(OPTION_SVG),
+                .columns = &map_columns, .run = map_run,
+                .text = "Each character is a run of pages; the legend says of what. With --json, "
+                        "--raw or\n--columns the same as a table. Who may join the pool sees where "
+                        "stray pages are."},
+        {"gaps", "how fragmented a pool's file is", .word = WORD_POOL,
+                .options = POOL | OPTION_BIT(OPTION_RANGE), .columns = &gaps_columns,
+                .run = gaps_run},
         {"destroy", "end a pool, and the sessions that are in it", .word = WORD_POOL,
                 .word_needed = true, .options = POOL | YES, .run = destroy_run,
                 .text = "For administrators of the pool."},

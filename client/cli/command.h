@@ -53,6 +53,8 @@ int usage_run(filemem_session *session, const struct options *options);
 int limits_run(filemem_session *session, const struct options *options);
 int sessions_run(filemem_session *session, const struct options *options);
 int dump_run(filemem_session *session, const struct options *options);
+int map_run(filemem_session *session, const struct options *options);
+int gaps_run(filemem_session *session, const struct options *options);
 int pools_run(filemem_session *session, const struct options *options);
 int destroy_run(filemem_session *session, const struct options *options);
 int kick_run(filemem_session *session, const struct options *options);
@@ -60,4 +62,4 @@ int reload_run(filemem_session *session, const struct options *options);
 int exec_run(filemem_session *session, const struct options *options);
 
 extern const struct columns help_columns, ping_columns, status_columns, usage_columns,
-        limits_columns, sessions_columns, dump_columns, pools_columns;
+        limits_columns, sessions_columns, dump_columns, map_columns, gaps_columns, pools_columns;

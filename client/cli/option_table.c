@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.h"
 
+#include "map_options.h"
+
 #include <string.h>
 
 static const char *const colors[] = {"auto", "always", "never", NULL};
@@ -14,6 +16,27 @@ static const char *check_pool(const char *value)
 static const char *check_socket(const char *value)
 {
         return value[0] ? NULL : "the path is empty: say where the daemon listens";
+}
+
+static const char *check_range(const char *value)
+{
+        struct filemem_range range;
+
+        return map_range_parse(value, &range)
+                       ? NULL
+                       : "say from where to where: 16M-1G, 0x200000-0x400000, 1G-, -64M";
+}
+
+static const char *check_rows(const char *value)
+{
+        size_t rows;
+
+        return map_rows_parse(value, &rows) ? NULL : "say how many, from 1 to 1000";
+}
+
+static const char *check_file(const char *value)
+{
+        return value[0] ? NULL : "the name is empty: say which file to write";
 }
 
 const struct option_info option_infos[OPTION_COUNT] = {
@@ -35,6 +58,12 @@ const struct option_info option_infos[OPTION_COUNT] = {
         [OPTION_COLOR] = {"color", .argument = "WHEN", .optional = true, .of = colors,
                 .help = "auto (on a terminal, without $NO_COLOR), always or never"},
         [OPTION_KNOWN] = {"known", .help = "what the daemon knows, without asking the kernel"},
+        [OPTION_RANGE] = {"range", .argument = "A-B", .check = check_range,
+                .help = "of this part of the file only, as in 16M-1G"},
+        [OPTION_ROWS] = {"rows", .argument = "N", .check = check_rows,
+                .help = "in at most so many rows of cells"},
+        [OPTION_SVG] = {"svg", .argument = "FILE", .check = check_file,
+                .help = "as a picture for a browser; -: to standard output"},
         [OPTION_YES] = {"yes", 'y', .help = "do not ask on a terminal"},
         [OPTION_PRIVATE] = {"private", .help = "in a new pool of its own, which ends with its last "
                                                "session"},

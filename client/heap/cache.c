@@ -17,11 +17,6 @@
  */
 #define SLOTS 64
 
-struct entry {
-        uint64_t id; /* of the heap; 0: of none */
-        int flags;
-};
-
 struct registry {
         pthread_mutex_t lock;
         pthread_cond_t left; /* some heap's `leaving` is 0 */
@@ -35,7 +30,7 @@ static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
 
-static _Thread_local struct entry *entries; /* SLOTS of them, or NULL */
+_Thread_local struct cache_entry *cache_entries; /* SLOTS of them, or NULL */
 
 static unsigned number_of(int flags)
 {
@@ -68,7 +63,7 @@ static struct registry *find_registry(void)
 /* ---- threads that end ------------------------------------------------------------------------ */
 
 /* Gives one cache up. Emptying it may take long, so that is done without the lock. */
-static void leave(struct registry *registry, size_t slot, const struct entry *entry)
+static void leave(struct registry *registry, size_t slot, const struct cache_entry *entry)
 {
         unsigned number = number_of(entry->flags);
         filemem_heap *heap;
@@ -97,10 +92,10 @@ static void leave_all(void *mine)
 {
         struct registry *registry = atomic_load(&the_registry);
 
-        entries = NULL;
+        cache_entries = NULL;
         for (size_t slot = 0; slot < SLOTS; slot++)
-                if (((struct entry *)mine)[slot].id)
-                        leave(registry, slot, &((struct entry *)mine)[slot]);
+                if (((struct cache_entry *)mine)[slot].id)
+                        leave(registry, slot, &((struct cache_entry *)mine)[slot]);
         free(mine);
 }
 
@@ -149,9 +144,9 @@ void cache_unregister(filemem_heap *heap)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static struct entry *make_entries(void)
+static struct cache_entry *make_entries(void)
 {
-        struct entry *made = calloc(SLOTS, sizeof(*made));
+        struct cache_entry *made = calloc(SLOTS, sizeof(*made));
 
         if (made && pthread_setspecific(key, made) != 0) {
                 free(made);
@@ -160,8 +155,7 @@ static struct entry *make_entries(void)
         return made;
 }
 
-/* The first call of this thread on that heap. Without memory for a cache it goes without. */
-static int attach(filemem_heap *heap)
+int cache_attach(filemem_heap *heap)
 {
         struct registry *registry = atomic_load(&the_registry);
         int flags = heap->flags | MALLOCX_TCACHE_NONE;
@@ -170,9 +164,9 @@ static int attach(filemem_heap *heap)
 
         if (heap->slot == HEAP_NO_SLOT)
                 return flags;
-        if (!entries)
-                entries = make_entries();
-        if (!entries)
+        if (!cache_entries)
+                cache_entries = make_entries();
+        if (!cache_entries)
                 return flags;
         if (filemem_je_mallctl("tcache.create", &number, &size, NULL, 0) == 0) {
                 flags = heap->flags | MALLOCX_TCACHE(number);
@@ -180,24 +174,18 @@ static int attach(filemem_heap *heap)
                 heap->caches[number / 64] |= UINT64_C(1) << number % 64;
                 pthread_mutex_unlock(&registry->lock);
         }
-        entries[heap->slot] = (struct entry){heap->id, flags};
+        cache_entries[heap->slot] = (struct cache_entry){heap->id, flags};
         return flags;
-}
-
-int cache_flags(filemem_heap *heap)
-{
-        if (__builtin_expect(entries && heap->slot >= 0 && entries[heap->slot].id == heap->id, 1))
-                return entries[heap->slot].flags;
-        return attach(heap);
 }
 
 void cache_flush(filemem_heap *heap)
 {
         unsigned number;
 
-        if (!entries || heap->slot == HEAP_NO_SLOT || entries[heap->slot].id != heap->id)
+        if (!cache_entries || heap->slot == HEAP_NO_SLOT ||
+                cache_entries[heap->slot].id != heap->id)
                 return;
-        number = number_of(entries[heap->slot].flags);
+        number = number_of(cache_entries[heap->slot].flags);
         if (number < HEAP_CACHES)
                 control("tcache.flush", number);
 }

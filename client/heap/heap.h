@@ -81,8 +81,26 @@ int cache_register(filemem_heap *heap);
 /* No thread ending now touches the heap any more; its caches are emptied and gone. */
 void cache_unregister(filemem_heap *heap);
 
+/* Which cache this thread uses in which heap, by slot; NULL before the first. */
+struct cache_entry {
+        uint64_t id; /* of the heap; 0: of none */
+        int flags;
+};
+extern _Thread_local struct cache_entry *cache_entries;
+
+/* The first call of this thread on that heap. Without memory for a cache it goes without. */
+int cache_attach(filemem_heap *heap);
+
 /* The flags for jemalloc of this thread on that heap: the arena, and a cache or none. */
-int cache_flags(filemem_heap *heap);
+static inline int cache_flags(filemem_heap *heap)
+{
+        const struct cache_entry *entries = cache_entries;
+        int slot = heap->slot;
+
+        if (__builtin_expect(entries && slot >= 0 && entries[slot].id == heap->id, 1))
+                return entries[slot].flags;
+        return cache_attach(heap);
+}
 
 /* Empties what this thread keeps of that heap. */
 void cache_flush(filemem_heap *heap);

@@ -8,6 +8,9 @@ const struct scenario scenarios[] = {
         {"refs", "take and drop references on parts of one large allocation", refs_run},
         {"update_usage", "count the pages that another process has touched", update_usage_run},
         {"reclaim", "give memory back to the kernel that nobody holds any more", reclaim_run},
+#ifdef FILEMEM_HEAP
+        {"heap", "free and allocate objects of mixed sizes in a heap", heap_run},
+#endif
 };
 
 const size_t scenario_count = sizeof(scenarios) / sizeof(*scenarios);

@@ -33,3 +33,4 @@ int churn_run(const struct scenario_sizes *sizes, struct report *report);
 int refs_run(const struct scenario_sizes *sizes, struct report *report);
 int update_usage_run(const struct scenario_sizes *sizes, struct report *report);
 int reclaim_run(const struct scenario_sizes *sizes, struct report *report);
+int heap_run(const struct scenario_sizes *sizes, struct report *report);
