@@ -41,7 +41,7 @@ box_outside() {
                 fail "cmake --install failed: $(cat "$box_stage/log")"
         mkdir "$box_stage/tests" "$box_stage/support"
         cp "$0" "$box_stage/tests/"
-        cp "$here/service-box.sh" "$box_stage/support/"
+        cp "$here"/*.sh "$box_stage/support/"
         # shellcheck disable=SC2086 # a list
         [ -z "${BOX_PROGRAMS:-}" ] || cp $BOX_PROGRAMS "$box_stage/tests/"
         BOX_BIND=$box_stage "$here/systemd-box" "$1" \
@@ -72,6 +72,11 @@ drop_in() {
         shift
         mkdir -p "$folder"
         printf '%s\n' "$@" >>"$folder/test.conf"
+        systemctl daemon-reload
+}
+
+remove_drop_ins() {
+        rm -r "/run/systemd/system/$1.d"
         systemctl daemon-reload
 }
 
