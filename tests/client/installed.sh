@@ -60,6 +60,17 @@ if [ "$heap" ]; then
         "$folder/heap_static"
 fi
 
+say "languages"
+# shellcheck disable=SC2046
+"$compiler" -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$sources/main.c" \
+        $(pkg-config --cflags libfilemem)
+if command -v c++ >/dev/null; then
+        # shellcheck disable=SC2046
+        c++ ${sanitize:+"-fsanitize=$sanitize"} -std=c++11 -Wall -Wextra -Wpedantic -Werror -x c++ "$sources/main.c" \
+                -o "$folder/cxx" $(pkg-config --cflags --libs libfilemem)
+        LD_LIBRARY_PATH=$libdir "$folder/cxx"
+fi
+
 say "CMake"
 {
         cmake -S "$sources" -B "$folder/build" -DCMAKE_PREFIX_PATH="$prefix" -DHEAP="$heap" \
