@@ -34,7 +34,7 @@
 /*
  * An upper bound of what a result other than a page adds to a reply, whatever its numbers, as long
  * as its strings keep the limits above: 230 bytes for a UsageReport of all six kinds, 203 for a
- * StatusReport, 212 for a PoolReport, 126 for a refusal. 256 of them and the envelope (at most 139
+ * StatusReport, 224 for a PoolReport, 126 for a refusal. 256 of them and the envelope (at most 139
  * bytes) fit into a message; what is left over is for pages. A seventh kind would need a new bound.
  */
 #define WIRE_RESULT_MAX 240u

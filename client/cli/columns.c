@@ -99,10 +99,8 @@ size_t columns_choose(const struct columns *columns, const struct options *optio
         return count;
 }
 
-int columns_sort(const struct columns *columns, const struct options *options, bool *ret_down)
+int columns_sort(const struct columns *columns, const char *sort, bool *ret_down)
 {
-        const char *sort = options->value[OPTION_SORT];
-
         if (!sort)
                 return -1;
         *ret_down = *sort == '-';

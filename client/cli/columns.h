@@ -55,5 +55,5 @@ enum exit_code columns_check(const struct options *options);
  */
 size_t columns_choose(const struct columns *columns, const struct options *options, size_t *shown);
 
-/* By which to sort: its index, or -1. *ret_down: largest first. */
-int columns_sort(const struct columns *columns, const struct options *options, bool *ret_down);
+/* By which to sort, as --sort has it; its index, or -1 for NULL. *ret_down: largest first. */
+int columns_sort(const struct columns *columns, const char *sort, bool *ret_down);

@@ -26,7 +26,29 @@ static const struct command commands[] = {
         {"limits", "what may be used at most, and what is used", .word = WORD_POOL, .options = POOL,
                 .columns = &limits_columns, .run = limits_run},
         {"sessions", "who is connected, and what they hold", .columns = &sessions_columns,
-                .run = sessions_run},
+                .options = POOL | OPTION_BIT(OPTION_OVER), .run = sessions_run,
+                .text = "Administrators see all sessions, those of a pool the ones in it, and "
+                        "users their own.\nRates are those since a session connected, unless "
+                        "--over asks twice."},
+        {"session", "what a session holds", .word = WORD_SESSION, .word_needed = true,
+                .options = OPTION_BIT(OPTION_FROM) | OPTION_BIT(OPTION_LIMIT),
+                .columns = &session_columns, .run = session_run,
+                .text = "What several sessions hold is shown for each of them, with all of what "
+                        "is committed."},
+        {"holders", "the sessions that hold a range, or some of it", .word = WORD_RANGE,
+                .word_needed = true, .options = POOL, .columns = &holders_columns,
+                .run = holders_run,
+                .text = "A range is START-END, START+LENGTH, or START for the page that begins "
+                        "there."},
+        {"leaks", "what sessions hold that did nothing for long", .word = WORD_NONE,
+                .options = POOL | OPTION_BIT(OPTION_IDLE), .columns = &leaks_columns,
+                .run = leaks_run,
+                .text = "Largest first. Memory can be used without a message to the daemon, so "
+                        "these are places\nto look at, and no proof."},
+        {"trim", "give back to the kernel what nobody holds, now", .word = WORD_POOL,
+                .options = POOL, .columns = &trim_columns, .run = trim_run,
+                .text = "Freed ranges and stray pages; waits until that is done. For "
+                        "administrators of the pool,\nand for the user of a private one."},
         {"dump", "every range of a pool", .word = WORD_POOL, .options = POOL,
                 .columns = &dump_columns, .run = dump_run},
         {"map", "a pool's file as a picture", .word = WORD_POOL,

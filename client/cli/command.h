@@ -52,6 +52,10 @@ int status_run(filemem_session *session, const struct options *options);
 int usage_run(filemem_session *session, const struct options *options);
 int limits_run(filemem_session *session, const struct options *options);
 int sessions_run(filemem_session *session, const struct options *options);
+int session_run(filemem_session *session, const struct options *options);
+int holders_run(filemem_session *session, const struct options *options);
+int leaks_run(filemem_session *session, const struct options *options);
+int trim_run(filemem_session *session, const struct options *options);
 int dump_run(filemem_session *session, const struct options *options);
 int map_run(filemem_session *session, const struct options *options);
 int gaps_run(filemem_session *session, const struct options *options);
@@ -62,4 +66,5 @@ int reload_run(filemem_session *session, const struct options *options);
 int exec_run(filemem_session *session, const struct options *options);
 
 extern const struct columns help_columns, ping_columns, status_columns, usage_columns,
-        limits_columns, sessions_columns, dump_columns, map_columns, gaps_columns, pools_columns;
+        limits_columns, sessions_columns, session_columns, holders_columns, leaks_columns,
+        trim_columns, dump_columns, map_columns, gaps_columns, pools_columns;

@@ -22,13 +22,36 @@ static enum exit_code open_error(int error)
         }
 }
 
-static enum exit_code run_error(const filemem_session *session, const char *command, int error)
+/* What to do about a refusal that does not say it itself; or "". */
+static const char *hint(const struct command *command, int error)
+{
+        if (error == -ENOSYS)
+                return "; restart it with this version";
+        if (error == -ENOENT && command->word == WORD_SESSION)
+                return ": 'filememctl sessions' lists them";
+        if (error == -ENOENT)
+                return ": 'filememctl pools' lists those that you may know of";
+        if (error == -EINVAL && command->word == WORD_RANGE)
+                return ": 'filememctl status' shows it";
+        if (error == -EPERM)
+                return ": try as root, or have the configuration name you (filememd.conf(5))";
+        if (error == -ECANCELED)
+                return "; nothing was done";
+        if (error == -ECONNRESET)
+                return "; look at its log";
+        return "";
+}
+
+static enum exit_code run_error(
+        const filemem_session *session, const struct command *command, int error)
 {
         const char *sentence = filemem_last_error(session);
 
         if (!sentence[0])
-                sentence = strerror(-error);
-        fprintf(stderr, "filememctl: %s: %s\n", command, sentence);
+                sentence = error == -ECANCELED ? "no" : strerror(-error);
+        /* Some sentences of the daemon have it: after a colon. */
+        fprintf(stderr, "filememctl: %s: %s%s\n", command->name, sentence,
+                strstr(sentence, ": ") ? "" : hint(command, error));
         return error == -ECONNRESET ? EXIT_CODE_UNREACHABLE : EXIT_CODE_REFUSED;
 }
 
@@ -56,7 +79,7 @@ static enum exit_code run(const struct command *command, const struct options *o
                 return open_error(r);
         r = command->run(session, options);
         if (r != 0)
-                code = r < 0 ? run_error(session, command->name, r) : (enum exit_code)r;
+                code = r < 0 ? run_error(session, command, r) : (enum exit_code)r;
         filemem_close(session);
         return code;
 }

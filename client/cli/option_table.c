@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "map_options.h"
+#include "parse.h"
 
 #include <string.h>
 
@@ -39,6 +40,21 @@ static const char *check_file(const char *value)
         return value[0] ? NULL : "the name is empty: say which file to write";
 }
 
+static const char *check_size(const char *value)
+{
+        return parse_size(value, NULL);
+}
+
+static const char *check_time(const char *value)
+{
+        return parse_time(value, NULL);
+}
+
+static const char *check_count(const char *value)
+{
+        return parse_count(value, NULL);
+}
+
 const struct option_info option_infos[OPTION_COUNT] = {
         [OPTION_SOCKET] = {"socket", 's', .argument = "PATH", .check = check_socket,
                 .help = "where the daemon listens, if not in the usual places"},
@@ -64,6 +80,14 @@ const struct option_info option_infos[OPTION_COUNT] = {
                 .help = "in at most so many rows of cells"},
         [OPTION_SVG] = {"svg", .argument = "FILE", .check = check_file,
                 .help = "as a picture for a browser; -: to standard output"},
+        [OPTION_OVER] = {"over", .argument = "TIME", .check = check_time,
+                .help = "rates over this time from now, instead of since the start"},
+        [OPTION_IDLE] = {"idle", .argument = "TIME", .check = check_time,
+                .help = "sessions that did nothing for so long; otherwise 1m"},
+        [OPTION_FROM] = {"from", .argument = "OFFSET", .check = check_size,
+                .help = "from this offset on"},
+        [OPTION_LIMIT] = {"limit", 'n', .argument = "COUNT", .check = check_count,
+                .help = "at most so many"},
         [OPTION_YES] = {"yes", 'y', .help = "do not ask on a terminal"},
         [OPTION_PRIVATE] = {"private", .help = "in a new pool of its own, which ends with its last "
                                                "session"},
@@ -77,6 +101,7 @@ const struct word_info word_infos[WORD_COUNT] = {
         [WORD_POOL] = {"POOL", .say = "say which pool: 'filememctl pools' lists them"},
         [WORD_SESSION] = {"SESSION",
                 .say = "say which session, by its number: 'filememctl sessions' lists them"},
+        [WORD_RANGE] = {"RANGE", .say = "say which range, such as 0x200000-0x400000 or 2M+64K"},
         [WORD_COMMAND] = {"COMMAND", .say = "say which command: 'filememctl help' lists them"},
         [WORD_SHELL] = {"SHELL", .of = shells, .say = "say which shell: bash, zsh or fish"},
 };

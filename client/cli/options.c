@@ -4,6 +4,7 @@
 #include "columns.h"
 #include "command.h"
 #include "complain.h"
+#include "parse.h"
 #include "suggest.h"
 
 #include <errno.h>
@@ -173,6 +174,7 @@ static enum exit_code check_word(struct options *options)
 {
         const struct command *command = options->command;
         const struct word_info *info = &word_infos[command->word];
+        const char *sentence;
         char *end;
 
         if (command->word == WORD_POOL && options->word) {
@@ -192,6 +194,9 @@ static enum exit_code check_word(struct options *options)
                 return complain("%s: %s", command->name, info->say);
         if (command->word == WORD_COMMAND)
                 return check_command(options);
+        sentence = command->word == WORD_RANGE ? parse_range(options->word, NULL) : NULL;
+        if (sentence)
+                return complain("'%s' is no range: %s", options->word, sentence);
         if (command->word != WORD_SESSION)
                 return EXIT_CODE_OK;
         errno = 0;

@@ -23,6 +23,10 @@ enum option_id {
         OPTION_RANGE,
         OPTION_ROWS,
         OPTION_SVG,
+        OPTION_OVER,
+        OPTION_IDLE,
+        OPTION_FROM,
+        OPTION_LIMIT,
         OPTION_YES,
         OPTION_PRIVATE,
         OPTION_READ_ONLY,
@@ -38,6 +42,7 @@ enum word {
         WORD_NONE,
         WORD_POOL,
         WORD_SESSION, /* its number */
+        WORD_RANGE,
         WORD_COMMAND,
         WORD_SHELL,
         WORD_COUNT,

@@ -15,6 +15,7 @@ struct table {
         const struct columns *columns;
         const struct options *options;
         const char *headers[COLUMNS_MAX];
+        const char *sort; /* NULL: as they come */
         size_t shown[COLUMNS_MAX];
         size_t shown_count;
         struct cell **rows; /* each its cells, and then their texts */
@@ -34,6 +35,7 @@ int table_new(const char *name, const struct columns *columns, const struct opti
         table->name = name;
         table->columns = columns;
         table->options = options;
+        table->sort = options->value[OPTION_SORT];
         for (size_t i = 0; i < columns->count; i++)
                 table->headers[i] = columns->list[i].header;
         table->shown_count = columns_choose(columns, options, table->shown);
@@ -55,6 +57,12 @@ struct table *table_free(struct table *table)
 void table_set_header(struct table *table, size_t column, const char *header)
 {
         table->headers[column] = header;
+}
+
+void table_sort(struct table *table, const char *sort)
+{
+        if (!table->sort)
+                table->sort = sort;
 }
 
 static int make_room(struct table *table)
@@ -233,7 +241,7 @@ static void merge_sort(
 static int sort(struct table *table)
 {
         struct order order = {.down = false};
-        int column = columns_sort(table->columns, table->options, &order.down);
+        int column = columns_sort(table->columns, table->sort, &order.down);
         struct cell **spare;
 
         if (column < 0 || table->count < 2)

@@ -45,3 +45,27 @@ int filemem_reload(filemem_session *session)
         operation.reload = &reload;
         return call_simple(session, &operation);
 }
+
+int filemem_trim(filemem_session *session, const char *pool, uint64_t *ret)
+{
+        Filemem__Operation operation = FILEMEM__OPERATION__INIT;
+        Filemem__Trim trim = FILEMEM__TRIM__INIT;
+        struct exchange *exchange;
+        Filemem__Result *result;
+        int r;
+
+        if (!session)
+                return -EINVAL;
+        r = arguments_check_pool(session, pool, &trim.pool);
+        if (r < 0)
+                return r;
+        operation.body_case = FILEMEM__OPERATION__BODY_TRIM;
+        operation.trim = &trim;
+        r = call_begin(session, &operation, FILEMEM__RESULT__BODY_TRIMMED, &exchange, &result);
+        if (r < 0)
+                return r;
+        if (ret)
+                *ret = result->trimmed->given_back;
+        call_end(session, exchange);
+        return 0;
+}

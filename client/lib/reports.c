@@ -126,6 +126,7 @@ static void copy_pool(const Filemem__PoolReport *report, struct filemem_pool *re
                 .uid = report->uid,
                 .allocated = report->allocated,
                 .committed = report->committed,
+                .leased = report->leased,
         };
         text_copy(ret->name, sizeof(ret->name), report->name);
 }
@@ -217,10 +218,26 @@ int filemem_status(filemem_session *session, struct filemem_status *ret)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
+#define POOLS_MAX 128
+
 /* A page that fits into memory of ours whatever is on it. */
 static uint32_t page_limit(size_t count)
 {
         return (uint32_t)(count < WIRE_PAGE_MAX ? count : WIRE_PAGE_MAX);
+}
+
+/* NULL of an older daemon. */
+static void copy_activity(const Filemem__Activity *activity, struct filemem_session_info *info)
+{
+        if (!activity)
+                return;
+        info->idle_ns = activity->idle_ns;
+        info->operations = activity->operations;
+        info->refusals = activity->refusals;
+        info->allocated = activity->allocated;
+        info->released = activity->released;
+        info->queued = activity->queued;
+        info->waiting = activity->waiting;
 }
 
 /* Returns how many were copied, or -EPROTO: identities ascend, or the caller would never end. */
@@ -247,6 +264,7 @@ static int copy_sessions(const Filemem__SessionsPage *page, uint64_t after,
                         .read_only = report->read_only,
                         .parent = report->parent,
                 };
+                copy_activity(report->activity, &infos[i]);
                 text_copy(infos[i].label, sizeof(infos[i].label), report->label);
                 text_copy(infos[i].pool, sizeof(infos[i].pool), report->pool);
         }
@@ -305,7 +323,8 @@ int filemem_pools(
         if (!session || !pools || !count)
                 return -EINVAL;
         question.after = after;
-        question.limit = page_limit(count);
+        /* A report of more than 16 fields takes 1.5 KiB to decode. */
+        question.limit = page_limit(count < POOLS_MAX ? count : POOLS_MAX);
         operation.body_case = FILEMEM__OPERATION__BODY_POOLS;
         operation.pools = &question;
         r = call_begin(session, &operation, FILEMEM__RESULT__BODY_POOLS, &exchange, &result);

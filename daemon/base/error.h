@@ -43,6 +43,8 @@
         X(OUTCOME_OVER_BUDGET, ENOMEM,                                                             \
                 "to commit that much would leave the host or the daemon too little memory")        \
         X(OUTCOME_NO_MEMORY, ENOMEM, "the kernel has no memory for all pages of the range")        \
+        X(OUTCOME_TRIM_FAILED, EIO,                                                                \
+                "not all could be given back yet: the daemon goes on trying, the log says why")    \
         X(OUTCOME_OPERATION_UNKNOWN, ENOSYS, "this daemon does not know the operation")            \
         X(OUTCOME_BATCH_EMPTY, EINVAL, "request has no operation")                                 \
         X(OUTCOME_BATCH_TOO_LONG, EINVAL, "request has more than 256 operations")                  \
@@ -62,6 +64,8 @@
                 "a reply carries one descriptor: ask for this in a request of its own")            \
         X(OUTCOME_NOT_ADMIN, EPERM, "only an administrator may do this")                           \
         X(OUTCOME_SESSION_UNKNOWN, ENOENT, "there is no such session")                             \
+        X(OUTCOME_SESSION_DENIED, EPERM,                                                           \
+                "the session is another user's: ask as that user or as an administrator")          \
         X(OUTCOME_SESSION_KICKED, EPERM, "the session was ended by an administrator")              \
         X(OUTCOME_CONFIG_BAD, EINVAL, "the configuration has an error: the log says which")        \
         X(OUTCOME_VERSION, EPROTO, "unsupported major version of the protocol")                    \

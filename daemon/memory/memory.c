@@ -83,6 +83,7 @@ static void cancel_work(struct pool_list *pools)
         TAILQ_FOREACH (pool, pools, work_link) {
                 cancel(&pool->decommits);
                 cancel(&pool->preparations);
+                cancel(&pool->trims);
         }
 }
 

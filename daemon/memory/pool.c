@@ -58,6 +58,7 @@ int pool_make(struct memory *memory, const struct pool_options *options, const s
         LIST_INIT(&pool->orphans);
         TAILQ_INIT(&pool->decommits);
         TAILQ_INIT(&pool->preparations);
+        TAILQ_INIT(&pool->trims);
         TAILQ_INIT(&pool->askers);
         *ret = pool;
         return 0;
@@ -92,7 +93,8 @@ struct pool *pool_free(struct pool *pool)
         memory = pool->memory;
         check(!memory->started || pool->retired);
         check(LIST_EMPTY(&pool->holders) && TAILQ_EMPTY(&pool->decommits) &&
-                TAILQ_EMPTY(&pool->preparations) && TAILQ_EMPTY(&pool->askers));
+                TAILQ_EMPTY(&pool->preparations) && TAILQ_EMPTY(&pool->trims) &&
+                TAILQ_EMPTY(&pool->askers));
         while (!LIST_EMPTY(&pool->orphans)) {
                 struct holder *holder = LIST_FIRST(&pool->orphans);
 
@@ -173,6 +175,8 @@ int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t re
                 usage_tree_insert(&holder->holdings, &entry);
         if (pool->recorder && refs != REFS_PREPARING)
                 record_allocate(holder, entry.start, entry.end, (uint8_t)kind);
+        if (refs == REFS_PREPARING)
+                pool->leased += pages;
         grow_size(pool, entry.end);
         *ret = pool_bytes(pool, entry.start, entry.end);
         *ret_size = pool->size * pool->file.page_size;
@@ -350,6 +354,7 @@ void pool_information(struct pool *pool, struct pool_information *ret)
                 .holders = pool->holder_count,
                 .metadata = usage_nodes_footprint(&pool->nodes),
                 .largest_gap = usage_tree_longest_gap(&pool->tree) * pool->file.page_size,
+                .leased = pool->leased * pool->file.page_size,
         };
 }
 

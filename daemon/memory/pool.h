@@ -138,6 +138,7 @@ struct pool_information {
         uint64_t holders;  /* count */
         uint64_t metadata; /* memory of the tree and the holdings */
         uint64_t largest_gap;
+        uint64_t leased; /* bytes that are held and being prepared: not handed out yet */
 };
 
 void pool_information(struct pool *pool, struct pool_information *ret);
@@ -227,6 +228,37 @@ struct holder_information {
 
 void holder_information(struct holder *holder, struct holder_information *ret);
 
+/* A part of what a holder holds, of one kind and with the same references. */
+struct pool_holding {
+        struct range range;
+        enum kind kind;
+        uint32_t count;     /* references of the holder; UINT32_MAX: being prepared for it */
+        uint32_t refs;      /* of all */
+        uint64_t committed; /* bytes; also counted for the others who hold the range */
+        bool estimated;
+};
+
+/*
+ * What the holder holds from `from` (bytes) on, lowest first, at most `length` parts. Returns how
+ * many were written; *ret_next is where to go on, 0 if that was all. There may be none on the way.
+ * O(log n) for each.
+ */
+size_t holder_list(struct holder *holder, uint64_t from, struct pool_holding *list, size_t length,
+        uint64_t *ret_next);
+
+struct holder_overlap {
+        uint64_t held; /* bytes of the range that it holds */
+        uint32_t most; /* the most references that it has on one of them */
+        bool more;     /* that was not all of the range */
+};
+
+/*
+ * What the holder holds of a range, which was checked to lie in the pool. *left: how many entries
+ * may be looked at; counts down.
+ */
+void holder_overlap(
+        struct holder *holder, struct range range, unsigned *left, struct holder_overlap *ret);
+
 /*
  * Gives the holder `length` bytes (a positive multiple of the page size) at the lowest offset where
  * they fit, 2 MiB aligned if they are 2 MiB or more. They read as zero, unless somebody has written
@@ -283,6 +315,13 @@ struct pool_job {
         uint64_t scans_begun; /* before the first piece */
         uint64_t promised;    /* bytes of the budget that are set aside for it */
         int undo;             /* why it has to be undone; 0: it has not */
+
+        /* of pool_trim() */
+        bool trimming;  /* it has begun; and when it has, */
+        uint64_t from;  /* what the pool had given back then, */
+        uint64_t until; /* what it has to have, */
+        uint64_t pass;  /* and which pass through the gaps has to be over */
+
         _Atomic bool cancelled;
 };
 
@@ -317,6 +356,14 @@ void pool_prepare(
  * it has come to. For a job of another sort that is under way this does nothing.
  */
 void pool_cancel(struct pool_job *job);
+
+/*
+ * Has the reclaim thread give back all that is freed and all stray pages, now, and tells when that
+ * is done: what is freed meanwhile is not waited for. job->size is how many bytes it gave back. The
+ * result: 0, OUTCOME_TRIM_FAILED (the kernel or the daemon's memory refused; it goes on trying) or
+ * -ECANCELED. pool_cancel() ends it soon.
+ */
+void pool_trim(struct pool_job *job, struct pool *pool);
 
 /*
  * Has the scan thread bring the committed numbers up to date, for pool_usage() to tell. Askers that

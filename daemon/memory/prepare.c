@@ -128,6 +128,7 @@ static int hand_over(struct pool_job *job)
                 usage_tree_change(&holder->holdings, start, end, change_hold, NULL);
         if (pool->recorder)
                 record_allocate(holder, start, end, (uint8_t)job->kind);
+        pool->leased -= end - start;
         return 0;
 }
 
@@ -135,10 +136,13 @@ static int hand_over(struct pool_job *job)
 static int give_up(struct pool_job *job)
 {
         struct pool *pool = job->pool;
+        uint32_t start = pool_page(pool, job->range.start), end = pool_page(pool, job->range.end);
         LOCK_SCOPE(&pool->lock);
+        int r = holder_drop(job->holder, NULL, start, end, REFS_PREPARING);
 
-        return holder_drop(job->holder, NULL, pool_page(pool, job->range.start),
-                pool_page(pool, job->range.end), REFS_PREPARING);
+        if (r == 0)
+                pool->leased -= end - start;
+        return r;
 }
 
 /* What was committed so far is to be punched: then it is `left` that is to be undone. */

@@ -73,6 +73,8 @@ struct pool {
         bool woken;                  /* the reclaim thread knows that there are freed ranges */
         struct pool_job_list decommits;
         struct pool_job_list preparations;
+        struct pool_job_list trims;
+        uint32_t leased; /* pages that are being prepared */
         struct scan_result scan;
         bool retired; /* nobody uses it any more: to be freed by the reclaim thread */
         _Atomic uint64_t scans_begun; /* needs no lock */
@@ -94,7 +96,9 @@ struct pool {
         /* of the reclaim thread */
         uint32_t scrub_page;
         uint32_t retire_page;
-        bool punch_failed; /* and that was said */
+        uint64_t scrub_passes; /* through all gaps, that are over */
+        uint64_t given_back;   /* bytes */
+        bool punch_failed;     /* and that was said */
         bool zero_failed;
 };
 
@@ -324,6 +328,18 @@ int reclaim_punch(struct pool *pool, struct range range);
 int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count);
 
 void *reclaim_thread(void *argument);
+
+/* ---- trim.c: on the reclaim thread
+ * ------------------------------------------------------------- */
+
+/* Whether somebody waits for all to be given back. */
+bool trim_is_wanted(struct pool *pool);
+
+/* Before a step: notes what those want that are new. */
+void trim_begin(struct pool *pool);
+
+/* After a step: answers those that have it; failed: all. */
+void trim_end(struct pool *pool, bool failed);
 
 /* ---- retire.c: pools that end -----------------------------------------------------------------
  */

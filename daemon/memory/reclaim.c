@@ -121,6 +121,7 @@ static enum reclaim_result reclaim_freed(
                 bytes += ranges[punched].end - ranges[punched].start;
                 punched++;
         }
+        pool->given_back += bytes;
         if (reclaim_finish(pool, ranges, punched) < 0 || punched < count)
                 return RECLAIM_LATER;
         return count < RECLAIM_BATCH && bytes < PUNCH_MAX ? RECLAIM_REST : RECLAIM_MORE;
@@ -170,6 +171,7 @@ static enum reclaim_result scrub(struct pool *pool)
                 pool->scrub = pool->scrub_again;
                 pool->scrub_again = false;
                 pool->scrub_page = 0;
+                pool->scrub_passes++;
                 return RECLAIM_MORE;
         }
         gap = pool_bytes(pool, start, end);
@@ -218,6 +220,18 @@ static bool wants_scrub(struct pool *pool, uint64_t *ret_at)
         return pool->scrub;
 }
 
+/* Freed ranges that come and come do not keep somebody waiting who wants a pass through the gaps.
+ */
+static enum reclaim_result scrub_too(struct pool *pool, uint64_t now, enum reclaim_result reclaimed)
+{
+        uint64_t at;
+
+        if (reclaimed == RECLAIM_LATER || !trim_is_wanted(pool) || !wants_scrub(pool, &at) ||
+                now < at)
+                return reclaimed;
+        return scrub(pool);
+}
+
 /* What nobody waits for. */
 static enum reclaim_result reclaim_some(struct pool *pool, uint64_t now)
 {
@@ -232,7 +246,7 @@ static enum reclaim_result reclaim_some(struct pool *pool, uint64_t now)
                 return RECLAIM_DONE; /* what looks freed may be somebody's */
         count = reclaim_find(pool, ranges, RECLAIM_BATCH);
         if (count)
-                return reclaim_freed(pool, ranges, count);
+                return scrub_too(pool, now, reclaim_freed(pool, ranges, count));
         if (wants_scrub(pool, &at))
                 return now < at ? RECLAIM_LATER : scrub(pool);
         return RECLAIM_DONE;
@@ -252,7 +266,9 @@ enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
         }
         /* For these they wait too, but each takes long, and may need what is given back: both. */
         prepared = prepare_step(pool);
+        trim_begin(pool);
         reclaimed = reclaim_some(pool, now);
+        trim_end(pool, reclaimed == RECLAIM_LATER || pool->damaged);
         copied = copy_step(pool, now);
         if (prepared == RECLAIM_MORE || reclaimed == RECLAIM_MORE || copied == RECLAIM_MORE)
                 return RECLAIM_MORE;

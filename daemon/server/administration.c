@@ -4,10 +4,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "server/identity.h"
+#include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/session.h"
 #include "server/state.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +97,51 @@ int handle_kick_session(
         /* Nobody else is waited for; who asks for it itself gets its answer first. */
         if (target != session)
                 session_end(target, 0);
+        return 0;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static bool may_trim(const struct session *session, const struct served *served)
+{
+        struct identity identity;
+
+        if (session->parent)
+                return false;
+        identity_ask(session, &identity);
+        return served_is_admin(served, &identity) ||
+               (served->is_private && identity_is_same(served->uid, session->uid));
+}
+
+void begin_trim(struct request *request, const Filemem__Operation *operation)
+{
+        struct served *served;
+        int r = pool_asked(request, operation->trim->pool, &served);
+
+        if (!r && !may_trim(request->session, served))
+                r = OUTCOME_NOT_ADMIN;
+        if (r) {
+                request_job_done(&request->job, r);
+                return;
+        }
+        request->asked = served_use(served);
+        request->job.done = request_job_done;
+        pool_trim(&request->job, served->pool);
+}
+
+int finish_trim(struct request *request, int job_result, Filemem__Result *result)
+{
+        Filemem__Trimmed *trimmed;
+
+        if (job_result)
+                return job_result;
+        trimmed = arena_alloc(request->arena, sizeof(*trimmed));
+        if (!trimmed)
+                return -ENOMEM;
+        filemem__trimmed__init(trimmed);
+        trimmed->given_back = request->job.size;
+        result->body_case = FILEMEM__RESULT__BODY_TRIMMED;
+        result->trimmed = trimmed;
         return 0;
 }
 

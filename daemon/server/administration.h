@@ -16,5 +16,9 @@ int handle_destroy_pool(
 int handle_kick_session(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
 
+/* Gives back what can be, see pool_trim(). Also in a private pool of the same user. */
+void begin_trim(struct request *request, const Filemem__Operation *operation);
+int finish_trim(struct request *request, int job_result, Filemem__Result *result);
+
 void begin_reload(struct request *request, const Filemem__Operation *operation);
 int finish_reload(struct request *request, int job_result, Filemem__Result *result);

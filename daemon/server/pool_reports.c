@@ -87,6 +87,7 @@ static Filemem__PoolReport *describe_pool(struct arena *arena, const struct serv
         report->entries = pool.entries;
         report->sessions = served->sessions;
         report->metadata = pool.metadata;
+        report->leased = pool.leased;
         report->id = served->id;
         report->state = get_state(served);
         report->private_pool = served->is_private;

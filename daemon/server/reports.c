@@ -3,10 +3,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "server/identity.h"
 #include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/state.h"
+#include "server/viewer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -62,29 +62,6 @@ int report_status(
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
-/* Who asks. */
-struct viewer {
-        const struct session *session;
-        struct identity identity;
-        bool is_admin;
-};
-
-static bool may_see(const struct viewer *viewer, const struct session *session)
-{
-        if (session == viewer->session)
-                return true;
-        if (viewer->session->parent)
-                return false;
-        return viewer->is_admin || identity_is_same(viewer->session->uid, session->uid) ||
-               (session->served && served_is_admin(session->served, &viewer->identity));
-}
-
-/* A peer counts from its beginning: it keeps its pool. */
-static bool is_listed(const struct viewer *viewer, const struct session *session)
-{
-        return (session->greeted || session->holder) && !session->ended && may_see(viewer, session);
-}
-
 /* A copy: session and pool may be gone when the reply is encoded. NULL when out of memory. */
 static char *copy_text(struct arena *arena, const char *from)
 {
@@ -94,15 +71,36 @@ static char *copy_text(struct arena *arena, const char *from)
 }
 
 /* NULL when out of memory. */
+static Filemem__Activity *describe_activity(
+        struct arena *arena, const struct session *session, uint64_t now)
+{
+        const struct activity *activity = &session->activity;
+        Filemem__Activity *report = arena_alloc(arena, sizeof(*report));
+
+        if (!report)
+                return NULL;
+        filemem__activity__init(report);
+        report->idle_ns = now > activity->active_at ? now - activity->active_at : 0;
+        report->operations = activity->operations;
+        report->refusals = activity->refusals;
+        report->allocated = activity->allocated;
+        report->released = activity->released;
+        report->queued = session->charge.amounts[LIMIT_REPLIES];
+        report->waiting = session->parked != NULL;
+        return report;
+}
+
+/* NULL when out of memory. */
 static Filemem__SessionReport *describe_session(
         struct arena *arena, const struct session *session, uint64_t now)
 {
         Filemem__SessionReport *report = arena_alloc(arena, sizeof(*report));
         char *label = copy_text(arena, session->label);
         char *pool = copy_text(arena, session->served ? served_name(session->served) : "");
+        Filemem__Activity *activity = describe_activity(arena, session, now);
         struct holder_information holder = {0};
 
-        if (!report || !label || !pool)
+        if (!report || !label || !pool || !activity)
                 return NULL;
         if (session->holder)
                 holder_information(session->holder, &holder);
@@ -119,6 +117,7 @@ static Filemem__SessionReport *describe_session(
         report->requests = session->requests;
         report->read_only = session->read_only;
         report->parent = session->parent;
+        report->activity = activity;
         return report;
 }
 
@@ -135,20 +134,19 @@ static bool is_full(const Filemem__Sessions *query, size_t count)
 static int find_sessions(struct request *request, const Filemem__Sessions *query, size_t room,
         size_t *ret_count, uint64_t *ret_next)
 {
-        struct viewer viewer = {.session = request->session};
-        struct server *server = viewer.session->server;
+        struct server *server = request->session->server;
         uint64_t now = clock_now(), last = 0;
         struct session *session;
+        struct viewer viewer;
         size_t count = 0;
 
-        identity_ask(viewer.session, &viewer.identity);
-        viewer.is_admin = pools_is_admin(&server->pools, &viewer.identity);
+        viewer_init(&viewer, request->session);
         session = server_find_session_after(server, query->after);
         for (; session; session = TAILQ_NEXT(session, link)) {
                 Filemem__SessionReport *report;
                 size_t size;
 
-                if (!is_listed(&viewer, session))
+                if (!viewer_is_shown(&viewer, session))
                         continue;
                 if (is_full(query, count))
                         break;

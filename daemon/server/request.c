@@ -109,8 +109,10 @@ static void keep_result(
 static void keep(struct request *request, const struct rpc *rpc, const Filemem__Result *result,
         int r, size_t mark)
 {
-        bool wanted = !request->message->operations[request->index]->no_reply;
+        const Filemem__Operation *operation = request->message->operations[request->index];
+        bool wanted = !operation->no_reply;
 
+        activity_note(&request->session->activity, operation, r);
         if (r || !wanted)
                 request->arena->used = mark;
         statistics_note_operation(request, r);

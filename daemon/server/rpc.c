@@ -3,6 +3,7 @@
 
 #include "server/administration.h"
 #include "server/handlers.h"
+#include "server/holding_reports.h"
 #include "server/limit_reports.h"
 #include "server/peers.h"
 #include "server/pool_reports.h"
@@ -36,6 +37,9 @@ static const struct rpc rpcs[] = {
         [BODY(KICK_SESSION)] = {BODY(KICK_SESSION), .run = handle_kick_session},
         [BODY(LIMITS)] = {BODY(LIMITS), .lists = true, .run = report_limits},
         [BODY(STATISTICS)] = {BODY(STATISTICS), .run = handle_statistics},
+        [BODY(HOLDINGS)] = {BODY(HOLDINGS), .lists = true, .run = report_holdings},
+        [BODY(HOLDERS)] = {BODY(HOLDERS), .lists = true, .run = report_holders},
+        [BODY(TRIM)] = {BODY(TRIM), .begin = begin_trim, .finish = finish_trim},
         [BODY(RELOAD)] = {BODY(RELOAD), .begin = begin_reload, .finish = finish_reload},
 };
 

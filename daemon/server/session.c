@@ -172,6 +172,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         (void)fd;
         if (!session_begin_turn(session, &now))
                 return; /* it stays readable */
+        session->activity.active_at = now;
         r = take_turn(session);
         session_end_turn(session, now);
         if (!r && what & EV_TIMEOUT && !session->greeted && !session->waiter.account)
@@ -364,6 +365,7 @@ static void keep_session(struct session *session)
 {
         session->id = session->server->next_session++;
         session->opened_at = clock_now();
+        session->activity.active_at = session->opened_at;
         server_keep_session(session->server, session);
 }
 

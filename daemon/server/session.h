@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "memory/pool.h"
 #include "proto/wire.h"
+#include "server/activity.h"
 #include "server/channel.h"
 #include "server/inbox.h"
 #include "server/limits.h"
@@ -53,6 +54,7 @@ struct session {
         gid_t gid;
         uint64_t opened_at; /* clock_now() */
         uint64_t requests;
+        struct activity activity;
         bool greeted;          /* said Hello */
         bool read_only;        /* has a memfd for reading, and changes nothing in the pool */
         uint64_t parent;       /* of a peer: the session that opened it; else 0 */

@@ -77,6 +77,7 @@ struct server {
         struct arena results;
         struct request request;
         struct pool_entry entries[WIRE_PAGE_MAX];
+        struct pool_holding holdings[WIRE_PAGE_MAX];
         Filemem__SessionReport *found[WIRE_PAGE_MAX];
         gid_t groups[NGROUPS_MAX];
         uint8_t input[WIRE_MESSAGE_MAX];

@@ -134,7 +134,7 @@ START_TEST(a_pool_report_keeps_the_bound)
         report.name = name;
         result.body_case = FILEMEM__RESULT__BODY_POOL_INFO;
         result.pool_info = &report;
-        ck_assert_uint_eq(cost(&result), 212);
+        ck_assert_uint_eq(cost(&result), 224);
         ck_assert_uint_le(cost(&result), WIRE_RESULT_MAX);
 }
 END_TEST
@@ -244,13 +244,22 @@ END_TEST
 START_TEST(a_sessions_page_of_short_names_fits_the_arena)
 {
         static Filemem__SessionReport report;
+        static Filemem__Activity activity;
         Filemem__SessionReport *reports[WIRE_PAGE_MAX];
         Filemem__SessionsPage page = FILEMEM__SESSIONS_PAGE__INIT;
         Filemem__Result result = FILEMEM__RESULT__INIT, *results[] = {&result};
 
-        /* With long names fewer fit into a message, and the bytes of the message bound it all. */
+        /* With long names and large numbers fewer fit into a message, and its bytes bound it all.
+         */
         filemem__session_report__init(&report);
+        filemem__activity__init(&activity);
         fill(&report.base);
+        report.session = report.age_ns = report.held = report.holdings = 1 << 20;
+        report.requests = report.parent = 1;
+        report.activity = &activity;
+        activity.idle_ns = activity.operations = activity.allocated = activity.queued = 1 << 20;
+        activity.refusals = activity.released = 1;
+        activity.waiting = true;
         report.label = (char *)"label";
         report.pool = (char *)"default";
         for (unsigned i = 0; i < WIRE_PAGE_MAX; i++)
@@ -261,9 +270,11 @@ START_TEST(a_sessions_page_of_short_names_fits_the_arena)
         result.sessions = &page;
         decoded_size(results, 1);
 
+        fill(&report.base);
+        fill(&activity.base);
         report.label = label;
         report.pool = name;
-        page.n_sessions = 256;
+        page.n_sessions = 200;
         decoded_size(results, 1);
 }
 END_TEST

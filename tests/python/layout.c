@@ -67,6 +67,7 @@ static void print_pool(void)
         FIELD(filemem_pool, uid);
         FIELD(filemem_pool, allocated);
         FIELD(filemem_pool, committed);
+        FIELD(filemem_pool, leased);
 }
 
 static void print_values(void)

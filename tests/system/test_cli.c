@@ -284,7 +284,7 @@ START_TEST(sessions_say_who_holds_what)
         ctl("sessions", "--json");
         list = parse("sessions", 2);
         row = json_array_get(list, 0);
-        ck_assert_uint_eq(json_object_size(row), 12);
+        ck_assert_uint_eq(json_object_size(row), 24);
         ck_assert(json_is_false(json_object_get(row, "read_only")));
         ck_assert(json_is_null(json_object_get(row, "parent")));
         ck_assert_uint_eq(number(row, "session"), filemem_session_id(session));

@@ -379,7 +379,9 @@ START_TEST(mistakes_are_told)
         ck_assert_ptr_nonnull(strstr(ctl_fail(2, "map --range 8K"), "say from where to where"));
         ck_assert_ptr_nonnull(strstr(ctl_fail(2, "map --rows 0"), "from 1 to 1000"));
         ck_assert_ptr_nonnull(strstr(ctl_fail(2, "map --svg ''"), "say which file"));
-        ck_assert_str_eq(ctl_fail(1, "map nowhere"), "map: there is no pool of that name");
+        ck_assert_str_eq(ctl_fail(1, "map nowhere"),
+                "map: there is no pool of that name: 'filememctl "
+                "pools' lists those that you may know of");
 }
 END_TEST
 

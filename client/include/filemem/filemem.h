@@ -396,6 +396,7 @@ struct filemem_pool {
         uint32_t uid;       /* of a private pool: who made it */
         uint64_t allocated; /* bytes that somebody holds */
         uint64_t committed; /* of these, stored by the kernel, as far as known */
+        uint64_t leased;    /* of the allocated: being prepared, not handed out yet */
 };
 
 FILEMEM_API int filemem_pool_info(filemem_session *session, struct filemem_pool *ret);
@@ -467,8 +468,15 @@ struct filemem_session_info {
         uint64_t holdings; /* ranges */
         uint64_t requests;
         bool read_only;
-        uint64_t parent; /* of a peer, whose process is not known: the session that opened it; or 0
-                          */
+        uint64_t parent;  /* of a peer, whose process is not known: the session that opened it; or 0
+                           */
+        uint64_t idle_ns; /* since something came from it */
+        uint64_t operations;
+        uint64_t refusals;  /* of these */
+        uint64_t allocated; /* bytes that it was given so far */
+        uint64_t released;  /* bytes of references that it gave up */
+        uint64_t queued;    /* bytes of replies that it has not taken */
+        bool waiting;       /* a request of it is under way */
 };
 
 /*
@@ -479,6 +487,42 @@ struct filemem_session_info {
  */
 FILEMEM_API int filemem_sessions(
         filemem_session *session, uint64_t after, struct filemem_session_info *infos, size_t count);
+
+/* A part of what a session holds, of one kind and with the same references. */
+struct filemem_holding {
+        struct filemem_range range;
+        enum filemem_kind kind;
+        uint32_t count;     /* references of the session; UINT32_MAX: being prepared for it */
+        uint32_t refs;      /* of all sessions */
+        uint64_t committed; /* bytes; the same for each that holds the range */
+        bool estimated;
+};
+
+/*
+ * What a session holds, from the offset `from` on: of this user, or of any for an administrator
+ * (else -EPERM); -ENOENT if there is none of that identity. Writes at most `count` (not 0), returns
+ * how many; 0 means that there are no more. Go on with the end of the last one. It may change in
+ * between.
+ */
+FILEMEM_API int filemem_holdings(filemem_session *session, uint64_t id, uint64_t from,
+        struct filemem_holding *holdings, size_t count);
+
+struct filemem_holder {
+        uint64_t session;
+        uint64_t held; /* bytes of the range that it holds */
+        uint32_t most; /* the most references that it has on a page of it */
+        bool more;     /* it has so many ranges there that the daemon did not look at all */
+};
+
+/*
+ * Which sessions hold (part of) a range of a pool, NULL for the own one: those with an identity
+ * above `after`, in order. Writes at most `count` (not 0), returns how many; 0 means that there are
+ * no more. Go on with the last one's identity. *hidden (may be NULL) grows by how many there are
+ * that this user may not see.
+ */
+FILEMEM_API int filemem_holders(filemem_session *session, const char *pool,
+        struct filemem_range range, uint64_t after, struct filemem_holder *holders, size_t count,
+        uint64_t *hidden);
 
 struct filemem_entry {
         struct filemem_range range;
@@ -511,6 +555,14 @@ FILEMEM_API int filemem_destroy_pool(filemem_session *session, const char *pool)
 
 /* Ends a session. Also one of the same user, and for administrators of its pool. */
 FILEMEM_API int filemem_kick_session(filemem_session *session, uint64_t id);
+
+/*
+ * Has the daemon give back to the kernel all that is freed in a pool (NULL: the own one), and all
+ * stray pages, and waits until that is done. *ret (may be NULL) is how many bytes it gave back
+ * meanwhile. Also for the pool's own administrators, and in a private pool for its user. -EIO if
+ * the kernel refused some of it: the daemon goes on trying.
+ */
+FILEMEM_API int filemem_trim(filemem_session *session, const char *pool, uint64_t *ret);
 
 /* Has the daemon read its configuration again. -EINVAL if that has an error: nothing changed. */
 FILEMEM_API int filemem_reload(filemem_session *session);

@@ -113,6 +113,7 @@ class CPool(Structure):
         ("uid", c_uint32),
         ("allocated", c_uint64),
         ("committed", c_uint64),
+        ("leased", c_uint64),
     ]
 
 

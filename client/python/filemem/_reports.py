@@ -71,6 +71,8 @@ class Pool:
     metadata: int
     allocated: int
     committed: int
+    leased: int
+    """Of the allocated bytes: being prepared, not handed out yet."""
 
     @classmethod
     def _from_c(cls, c: CPool) -> Pool:
@@ -93,4 +95,5 @@ class Pool:
             metadata=c.metadata,
             allocated=c.allocated,
             committed=c.committed,
+            leased=c.leased,
         )
