@@ -116,6 +116,9 @@ static void *write_on(void *argument)
                 for (size_t i = 0; i < WORDS; i++)
                         record[i] = round * 1000 + i;
                 page_write(argument, 0, 0, record);
+                /* Who does nothing but write leaves nobody the time to read. */
+                for (volatile unsigned i = 0; i < 4 * WORDS; i++)
+                        ;
         }
         return NULL;
 }
