@@ -34,6 +34,7 @@ enum want {
         WANT_SENT,  /* that the request of id `until` is sent */
         WANT_SPARE, /* a request that nobody waits for */
         WANT_END,   /* the failure of the session */
+        WANT_QUEUE, /* something to deliver in `queue`, or at most `until` under way there */
 };
 
 /*
@@ -46,6 +47,8 @@ struct exchange {
         TAILQ_ENTRY(exchange) waiter; /* in waiters; under the lock, as all that follows */
         enum want want;
         uint64_t until;
+        filemem_queue *queue; /* that its thread waits for */
+        struct batch *batch;  /* that it is part of: a queue's. NULL: a call's */
         bool done;
         bool abandoned;          /* its thread waits no longer */
         int error;               /* negative errno if there is no reply */

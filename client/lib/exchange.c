@@ -3,6 +3,7 @@
 
 #include "arguments.h"
 #include "proto/status.h"
+#include "queue.h"
 #include "text.h"
 #include "wait.h"
 
@@ -15,6 +16,17 @@ static void *map_memory(size_t size)
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         return memory == MAP_FAILED ? NULL : memory;
+}
+
+struct message *exchange_new_message(void)
+{
+        struct message *message = map_memory(sizeof(*message));
+
+        if (!message)
+                return NULL;
+        arena_init_in(&message->arena, message->block, sizeof(message->block));
+        message->fd = -1;
+        return message;
 }
 
 /* Deadlines are times of that clock. */
@@ -31,15 +43,13 @@ static void init_wake(pthread_cond_t *wake)
 static struct exchange *exchange_new(filemem_session *session)
 {
         struct exchange *exchange = map_memory(sizeof(*exchange));
-        struct message *message = exchange ? map_memory(sizeof(*message)) : NULL;
+        struct message *message = exchange ? exchange_new_message() : NULL;
 
         if (!message) {
                 if (exchange)
                         munmap(exchange, sizeof(*exchange));
                 return NULL;
         }
-        arena_init_in(&message->arena, message->block, sizeof(message->block));
-        message->fd = -1;
         init_wake(&exchange->wake);
         exchange->message = message;
         exchange->request.exchange = exchange;
@@ -88,6 +98,12 @@ static void drop_fd(struct message *message)
                 close(fd);
 }
 
+void exchange_free_message(struct message *message)
+{
+        drop_fd(message);
+        munmap(message, sizeof(*message));
+}
+
 void exchange_drop_fd(struct exchange *exchange)
 {
         drop_fd(exchange->message);
@@ -108,6 +124,16 @@ void exchange_leave(filemem_session *session, struct exchange *exchange)
                 close(fd);
 }
 
+void exchange_retire(filemem_session *session, struct exchange *exchange)
+{
+        if (!exchange->batch) {
+                if (exchange->abandoned)
+                        exchange_put(session, exchange);
+        } else if (exchange->abandoned || !exchange->batch->results) {
+                batch_put(session, exchange->batch);
+        }
+}
+
 void exchange_abandon(filemem_session *session, struct exchange *exchange)
 {
         exchange->abandoned = true;
@@ -124,6 +150,8 @@ int call_init(filemem_session *session)
         pthread_mutex_init(&session->lock, NULL);
         TAILQ_INIT(&session->idle);
         TAILQ_INIT(&session->waiters);
+        TAILQ_INIT(&session->queues);
+        TAILQ_INIT(&session->spare_batches);
         if (request_init(session) < 0)
                 return -ENOMEM;
         /* One at least, so that a single thread needs no memory after open. */
@@ -141,12 +169,12 @@ void call_deinit(filemem_session *session)
         while (exchange) {
                 struct exchange *older = exchange->older;
 
-                drop_fd(exchange->message);
-                munmap(exchange->message, sizeof(*exchange->message));
+                exchange_free_message(exchange->message);
                 munmap(exchange, sizeof(*exchange));
                 exchange = older;
         }
         atomic_store(&session->exchanges, NULL);
+        batch_deinit_all(session);
         request_deinit(session);
 }
 
@@ -182,14 +210,23 @@ static void finish(filemem_session *session, struct exchange *exchange)
 {
         request_remove(session, &exchange->request);
         exchange->done = true;
-        pthread_cond_signal(&exchange->wake);
+        if (exchange->batch)
+                queue_complete(session, exchange->batch);
+        else
+                pthread_cond_signal(&exchange->wake);
+}
+
+/* A batch of releases: nobody waits for what becomes of it. */
+static bool is_silent(const struct exchange *exchange)
+{
+        return exchange->batch && !exchange->batch->results;
 }
 
 static void fail(filemem_session *session, struct request *request, int error, const char *text)
 {
         struct exchange *exchange = request->exchange;
 
-        if (!exchange || exchange->abandoned) {
+        if (!exchange || exchange->abandoned || is_silent(exchange)) {
                 request_remove(session, request);
                 return;
         }
@@ -209,6 +246,8 @@ void exchange_fail_all(filemem_session *session, int error, int later, const cha
         while ((request = TAILQ_FIRST(&session->log)))
                 fail(session, request, error, text);
         session->resume = false;
+        wait_wake(session);
+        queue_watch(session);
 }
 
 static void count_lost(filemem_session *session, int error, const char *text)
@@ -216,6 +255,7 @@ static void count_lost(filemem_session *session, int error, const char *text)
         session->lost_errors++;
         session->lost_error = error;
         text_copy(session->lost_text, sizeof(session->lost_text), text);
+        queue_notify_lost(session);
 }
 
 void exchange_fail_unsent(filemem_session *session, int error)
@@ -227,7 +267,7 @@ void exchange_fail_unsent(filemem_session *session, int error)
                 exchange_fail_all(session, error, error, "sending failed");
                 return;
         }
-        if (!request->exchange)
+        if (!request->exchange || is_silent(request->exchange))
                 count_lost(session, error, "sending failed");
         /* Whoever waits until it is sent has waited long enough. */
         if (request->id > session->last_sent)
@@ -267,24 +307,30 @@ static bool is_given(const filemem_session *session, const struct exchange *exch
         return arguments_is_range(session, ret->start, ret->end);
 }
 
-/* The exchange that nobody waits for carries what undoes it: that needs no memory. */
-static void give_back(
-        filemem_session *session, struct exchange *exchange, struct filemem_range range)
+size_t exchange_encode_release(uint8_t *buffer, size_t size, size_t end, struct filemem_range range)
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__Range body = FILEMEM__RANGE__INIT;
-        struct request *request = &exchange->request;
 
         body.start = range.start;
         body.end = range.end;
         operation.no_reply = true;
         operation.body_case = FILEMEM__OPERATION__BODY_DECREF;
         operation.decref = &body;
+        return (size_t)frame_add(buffer, size, end, &operation);
+}
+
+/* The exchange that nobody waits for carries what undoes it: that needs no memory. */
+static void give_back(
+        filemem_session *session, struct exchange *exchange, struct filemem_range range)
+{
+        struct request *request = &exchange->request;
+
         exchange->operation = FILEMEM__OPERATION__BODY__NOT_SET;
         exchange->abandoned = false;
         request_remove(session, request);
         exchange->abandoned = true;
-        request->end = (size_t)frame_add(request->buffer, REQUEST_SIZE, FRAME_HEAD, &operation);
+        request->end = exchange_encode_release(request->buffer, REQUEST_SIZE, FRAME_HEAD, range);
         request_append(session, request, false);
         wait_send(session);
 }
@@ -298,7 +344,7 @@ static void dispatch_reply(filemem_session *session, struct exchange *mine)
         struct filemem_range range;
 
         request_answered(session, reply->id);
-        if (!owner) {
+        if (!owner || is_silent(owner)) {
                 dispatch_receipt(session, reply);
                 if (request && !session->failure)
                         request_remove(session, request);
@@ -306,6 +352,8 @@ static void dispatch_reply(filemem_session *session, struct exchange *mine)
                 mine->message = owner->message;
                 owner->message = message;
                 finish(session, owner);
+        } else if (owner->batch) {
+                batch_give_back_late(session, owner->batch, reply);
         } else if (is_given(session, owner, reply, &range)) {
                 give_back(session, owner, range);
         } else {

@@ -21,6 +21,17 @@ void exchange_put(filemem_session *session, struct exchange *exchange);
 /* Closes a descriptor that came and was not taken. No lock held. */
 void exchange_drop_fd(struct exchange *exchange);
 
+/* The caller holds the lock. Its request has left the log: if nobody has it, it is put. */
+void exchange_retire(filemem_session *session, struct exchange *exchange);
+
+/* Memory for a reply; NULL if there is none. */
+struct message *exchange_new_message(void);
+void exchange_free_message(struct message *message);
+
+/* Adds a release to what is encoded in a buffer up to `end`, which has room. Returns its end. */
+size_t exchange_encode_release(
+        uint8_t *buffer, size_t size, size_t end, struct filemem_range range);
+
 /*
  * The caller holds the lock. The thread of the exchange waits no longer, but a reply may still
  * come: then what was done is undone, as far as there is something to be given back, and the

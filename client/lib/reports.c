@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "reports.h"
+
 #include "arguments.h"
 #include "call.h"
 #include "text.h"
@@ -9,7 +11,7 @@
 
 /* ---- usage ----------------------------------------------------------------------------------- */
 
-static void copy_usage(const Filemem__UsageReport *report, struct filemem_usage *ret)
+void reports_copy_usage(const Filemem__UsageReport *report, struct filemem_usage *ret)
 {
         *ret = (struct filemem_usage){
                 .reclaimable = report->reclaimable,
@@ -39,7 +41,7 @@ static int ask_usage(
 
         if (r < 0)
                 return r;
-        copy_usage(result->usage, ret);
+        reports_copy_usage(result->usage, ret);
         call_end(session, exchange);
         return 0;
 }

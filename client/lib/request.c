@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request.h"
 
-#include "call.h"
 #include "channel.h"
+#include "exchange.h"
 #include "proto/wire.h"
 
 #include <errno.h>
@@ -70,8 +70,8 @@ void request_remove(filemem_session *session, struct request *request)
         TAILQ_REMOVE(&session->log, request, link);
         if (!request->exchange)
                 TAILQ_INSERT_HEAD(&session->spare, request, link);
-        else if (request->exchange->abandoned)
-                TAILQ_INSERT_HEAD(&session->idle, request->exchange, link);
+        else
+                exchange_retire(session, request->exchange);
 }
 
 static int send_resume(filemem_session *session)

@@ -15,6 +15,7 @@
  *
  *   constants    set by filemem_open(), read without a lock
  *   exchange     requests and who waits for their reply, guarded by `lock`; see call.h, request.h
+ *   queues       many operations under way, guarded by `lock` too; see queue.h
  *   window       where the pool is mapped, with a lock of its own; see window.h
  *   huge         where huge pages are asked for, under the window's lock; see huge.h
  *
@@ -25,7 +26,10 @@ struct exchange;
 struct request;
 struct request_spare;
 TAILQ_HEAD(exchange_list, exchange);
+struct batch;
 TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(batch_list, batch);
+TAILQ_HEAD(queue_list, filemem_queue);
 
 #define SESSION_TEXT_MAX 192 /* bytes of a sentence, with its end */
 
@@ -59,6 +63,9 @@ struct filemem_session {
         struct request_list spare;
         struct request_spare *spares; /* all of them */
         size_t spares_used;
+        struct queue_list queues;
+        struct batch *batches; /* every one there is, as exchanges */
+        struct batch_list spare_batches;
         int failure; /* negative errno: the connection is of no more use */
         char failure_text[SESSION_TEXT_MAX];
         uint64_t lost_errors;

@@ -4,6 +4,7 @@
 #include "channel.h"
 #include "deadline.h"
 #include "exchange.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,6 +21,8 @@ static bool is_over(const filemem_session *session, const struct exchange *excha
 {
         if (exchange->want == WANT_REPLY)
                 return exchange->done;
+        if (exchange->want == WANT_QUEUE)
+                return queue_is_ready(exchange->queue, exchange->until);
         if (session->failure)
                 return true;
         switch (exchange->want) {
@@ -39,15 +42,17 @@ static bool is_anything_unsent(const filemem_session *session)
 
 int wait_send(filemem_session *session)
 {
-        int r;
+        int r = -EPIPE;
 
         while (!session->failure) {
                 r = request_send(session);
                 if (r == 0 || r == -EAGAIN || r == -EPIPE)
-                        return r;
+                        break;
                 exchange_fail_unsent(session, r);
+                r = -EPIPE;
         }
-        return -EPIPE;
+        queue_watch(session);
+        return r;
 }
 
 /* What was received, or why nothing was, is given to whom it concerns. */
@@ -82,8 +87,7 @@ static ssize_t receive(filemem_session *session, struct exchange *mine, int flag
         return n;
 }
 
-/* Those who wait for something else than a reply are not woken by what is done to their request. */
-static void wake_waiters(filemem_session *session)
+void wait_wake(filemem_session *session)
 {
         struct exchange *exchange;
 
@@ -124,17 +128,33 @@ static bool lead(filemem_session *session, struct exchange *mine, bool may_wait,
         session->leading = false;
         if (is_anything_unsent(session))
                 wait_send(session);
-        wake_waiters(session);
+        wait_wake(session);
         return n != -EAGAIN;
+}
+
+/*
+ * Who leads cannot be woken but by a message. So one who may get what he wants from a thread that
+ * calls back does not lead; and after the end there is nothing to receive.
+ */
+static bool may_lead(const filemem_session *session, const struct exchange *exchange)
+{
+        return !session->failure &&
+               (exchange->want != WANT_QUEUE || !queue_is_delivering(exchange->queue));
 }
 
 /* If nobody leads and somebody waits he has to lead now. */
 static void pass_leadership(filemem_session *session)
 {
-        struct exchange *next = TAILQ_FIRST(&session->waiters);
+        struct exchange *next;
 
-        if (!session->leading && next)
+        if (session->leading)
+                return;
+        TAILQ_FOREACH (next, &session->waiters, waiter) {
+                if (!may_lead(session, next))
+                        continue;
                 pthread_cond_signal(&next->wake);
+                return;
+        }
 }
 
 /* Somebody else leads, and may be waiting for a message alone. */
@@ -166,10 +186,12 @@ int wait_for(filemem_session *session, struct exchange *exchange, enum want want
                 return 0;
         TAILQ_INSERT_TAIL(&session->waiters, exchange, waiter);
         while (!is_over(session, exchange) && !deadline_is_over(deadline)) {
-                if (session->leading)
-                        follow(session, exchange, deadline);
-                else
+                if (!session->leading && may_lead(session, exchange)) {
                         lead(session, exchange, true, deadline);
+                        continue;
+                }
+                pass_leadership(session);
+                follow(session, exchange, deadline);
         }
         TAILQ_REMOVE(&session->waiters, exchange, waiter);
         pass_leadership(session);

@@ -18,5 +18,8 @@ int wait_for(filemem_session *session, struct exchange *exchange, enum want want
 /* Receives what is there, up to so many messages, unless another thread receives. */
 void wait_drain(filemem_session *session, struct exchange *exchange, unsigned max);
 
+/* Tells those who have what they want, and it is no reply. */
+void wait_wake(filemem_session *session);
+
 /* Sends what is unsent, as far as there is room. Returns 0, -EAGAIN or -EPIPE. */
 int wait_send(filemem_session *session);

@@ -2,6 +2,7 @@
 #include "everything.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -39,6 +40,67 @@ static int release_what_is_not_held(filemem_session *mine)
         return wrong;
 }
 
+static unsigned completed;
+
+static void complete(const struct filemem_completion *completion)
+{
+        completed += completion->result == 0;
+}
+
+/* Four messages, and one that is not full. */
+static int submit_many(filemem_queue *queue)
+{
+        struct filemem_operation one = {.code = FILEMEM_DO_PING, .done = complete};
+        int wrong = 0;
+
+        for (unsigned i = 0; i < 1025; i++) {
+                one.code = i % 2 ? FILEMEM_DO_PING : FILEMEM_DO_USAGE;
+                wrong += filemem_submit(queue, &one, 1) != 0;
+        }
+        return wrong;
+}
+
+static int queue_many(filemem_session *mine)
+{
+        filemem_queue *queue;
+        int wrong = 0;
+
+        completed = 0;
+        if (filemem_queue_open(mine, NULL, &queue) < 0)
+                return 1;
+        wrong += submit_many(queue);
+        wrong += filemem_wait(queue, 100) != 0;
+        wrong += filemem_wait(queue, 0) != 0;
+        wrong += completed != 1025;
+        filemem_queue_close(queue);
+        return wrong;
+}
+
+int everything_in_a_loop(filemem_session *mine)
+{
+        filemem_queue *queue;
+        int wrong = 0, fd;
+
+        completed = 0;
+        if (filemem_queue_open(mine, NULL, &queue) < 0)
+                return 1;
+        fd = filemem_queue_fd(queue);
+        wrong += fd < 0;
+        wrong += submit_many(queue);
+        wrong += filemem_flush(queue) != 0;
+        /* Who waits for an answer takes in what was asked before, and tells the loop. */
+        wrong += filemem_ping(mine) != 0;
+        while (wrong == 0 && completed < 1025) {
+                struct pollfd wanted = {.fd = fd, .events = POLLIN};
+
+                wrong += poll(&wanted, 1, -1) != 1;
+                wrong += filemem_dispatch(queue) < 0;
+        }
+        filemem_queue_close(queue);
+        filemem_close(mine);
+        return wrong;
+}
+
 int everything_with(filemem_session *mine)
 {
         const int both = PROT_READ | PROT_WRITE;
@@ -61,6 +123,7 @@ int everything_with(filemem_session *mine)
         wrong += filemem_allocate_mode(mine, MIB, FILEMEM_TMPFS, FILEMEM_POPULATE, &range) != 0;
         wrong += filemem_allocate(mine, 1, FILEMEM_ANONYMOUS, &range) != -EINVAL;
         wrong += release_what_is_not_held(mine);
+        wrong += queue_many(mine);
         filemem_close(mine);
         return wrong;
 }

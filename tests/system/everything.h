@@ -9,5 +9,8 @@
  */
 int everything_with(filemem_session *mine);
 
+/* The same with a queue and its descriptor, by a program that has an event loop. */
+int everything_in_a_loop(filemem_session *mine);
+
 /* The part that two threads do at the same time, so that they wait for each other. */
 int everything_at_once(filemem_session *mine);

@@ -17,6 +17,7 @@
 
 #define AFTER_OPENING "### After opening"
 #define OPENING       "### To open an inherited session"
+#define QUEUE_FD      "### For the descriptor of a queue"
 #define FAILED        100
 
 /* ---- the process under a filter ---------------------------------------------------------------
@@ -88,6 +89,16 @@ static void open_under_filter(const struct call_filter *filter)
         if (filemem_open(NULL, NULL, &session) < 0)
                 syscall(__NR_exit_group, FAILED + 1);
         syscall(__NR_exit_group, everything_with(session));
+}
+
+/* One thread with an event loop. */
+static void loop_under_filter(const struct call_filter *filter)
+{
+        filemem_session *session;
+
+        if (filemem_open(test_client_socket(), NULL, &session) < 0 || call_filter_apply(filter) < 0)
+                _exit(FAILED);
+        syscall(__NR_exit_group, everything_in_a_loop(session));
 }
 
 /* Returns what waitpid() says of it. */
@@ -166,8 +177,24 @@ START_TEST(every_system_call_listed_for_opening_is_needed)
 }
 END_TEST
 
+START_TEST(the_descriptor_of_a_queue_needs_the_listed_system_calls)
+{
+        struct call_list list = {0};
+        struct call_filter filter;
+        size_t rows;
+
+        call_list_read(&list, QUEUE_FD);
+        rows = list.rows;
+        call_list_read(&list, AFTER_OPENING);
+        call_filter_make(&list, list.rows, &filter);
+        ck_assert_int_eq(try_filter(&filter, loop_under_filter), 0);
+        check_needed(&list, rows, loop_under_filter);
+}
+END_TEST
+
 void test_client_filter(TCase *tests)
 {
+        tcase_add_test(tests, the_descriptor_of_a_queue_needs_the_listed_system_calls);
         tcase_add_test(tests, after_open_only_the_listed_system_calls_are_made);
         tcase_add_test(tests, every_listed_system_call_is_needed);
         tcase_add_test(tests, an_inherited_session_is_opened_with_the_listed_system_calls);
