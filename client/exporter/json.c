@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The page shows those that hold most, and says how many there are. */
 #define SESSIONS_MAX 200
@@ -55,6 +56,8 @@ static json_t *describe_totals(
         set_number(object, "refusals", totals->refusals);
         set_number(object, "allocated_total", totals->allocated_bytes);
         set_number(object, "released_total", totals->released_bytes);
+        set_number(object, "host",
+                (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
         set_number(object, "capacity", totals->capacity);
         set_number(object, "stored", totals->stored);
         set_number(object, "swapped", totals->swapped);
@@ -211,32 +214,63 @@ char *json_statistics(struct source *source)
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
-/* A cell is short, because there are many: the six kinds, then what is committed and freed. */
-static json_t *describe_cell(const struct source_cell *cell)
+/* A cell is short, because there are many: what it is, and what of it is held, committed, stray. */
+static json_t *describe_cell(const struct map_cell *cell)
 {
-        json_t *list = list_kinds(cell->allocated);
+        json_t *list = json_array();
 
-        json_array_append_new(list, number(cell->committed));
+        json_array_append_new(list, number((uint64_t)map_cell_content(cell)));
+        json_array_append_new(list, number(map_cell_held(cell)));
+        json_array_append_new(list, number(map_cell_committed(cell)));
         json_array_append_new(list, number(cell->freed));
+        json_array_append_new(list, number(cell->stray));
         return list;
+}
+
+static json_t *describe_gaps(const struct map_gaps *gaps)
+{
+        json_t *object = json_object();
+
+        set_number(object, "count", gaps->count);
+        set_number(object, "bytes", gaps->bytes);
+        set_number(object, "largest_fit", gaps->largest_fit);
+        set_number(object, "fits_64k", gaps->fits_64k);
+        set_number(object, "fits_huge", gaps->fits_huge);
+        return object;
+}
+
+static json_t *list_contents(void)
+{
+        json_t *list = json_array();
+
+        for (int content = 0; content < MAP_CONTENTS; content++)
+                json_array_append_new(list, json_string(map_content_name(content)));
+        return list;
+}
+
+static void describe_map(json_t *object, const struct map_survey *survey)
+{
+        json_t *cells = json_array();
+
+        set_text(object, "pool", survey->pool.name);
+        set_number(object, "start", survey->grid.range.start);
+        set_number(object, "end", survey->grid.range.end);
+        set_number(object, "cell_size", survey->grid.cell_size);
+        json_object_set_new(object, "contents", list_contents());
+        json_object_set_new(object, "gaps", describe_gaps(&survey->gaps));
+        for (size_t i = 0; i < survey->grid.count; i++)
+                json_array_append_new(cells, describe_cell(&survey->grid.cells[i]));
+        json_object_set_new(object, "cells", cells);
 }
 
 char *json_map(struct source *source, const char *pool)
 {
-        struct source_map *map = malloc(sizeof(*map));
-        json_t *object = json_object(), *cells = json_array();
-        bool ready = map && source_map(source, pool, map);
+        const struct map_survey *survey = source_lock_map(source, pool);
+        json_t *object = json_object();
 
-        json_object_set_new(object, "ready", json_boolean(ready));
-        if (ready) {
-                set_text(object, "pool", map->pool);
-                set_number(object, "size", map->size);
-                set_number(object, "cell_size", map->cell_size);
-                json_object_set_new(object, "complete", json_boolean(map->complete));
-                for (size_t i = 0; i < map->count; i++)
-                        json_array_append_new(cells, describe_cell(&map->cells[i]));
-        }
-        json_object_set_new(object, "cells", cells);
-        free(map);
+        json_object_set_new(object, "ready", json_boolean(survey != NULL));
+        if (survey)
+                describe_map(object, survey);
+        source_unlock(source);
         return finish(object);
 }

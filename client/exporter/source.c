@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source.h"
 
-#include "map.h"
-
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,8 +15,12 @@
 /* Scans and maps are done for so long after somebody looked, and not more often than that. */
 #define ATTENTION    (120 * NSEC_PER_SEC)
 #define SCAN_AGE_MAX (10 * NSEC_PER_SEC)
-#define MAP_AGE_MAX  (NSEC_PER_SEC)
+#define MAP_AGE_MIN  NSEC_PER_SEC
 #define MAP_INTEREST (10 * NSEC_PER_SEC)
+
+/* The map of a pool with a million ranges takes a second: such a one is not fetched all the time.
+ */
+#define MAP_SHARE 10
 
 /* Maps that are kept at a time. */
 #define MAPS_MAX 8
@@ -27,10 +29,11 @@
 #define STOP_PATIENCE 1
 
 struct kept_map {
-        struct source_map map;
-        char wanted[65]; /* the pool; "": not in use */
+        struct map_survey survey; /* if it was fetched */
+        char wanted[65];          /* the pool; "": not in use */
         uint64_t asked_at;
         uint64_t fetched_at; /* 0: not yet */
+        uint64_t due_at;     /* not to be fetched again before */
 };
 
 struct source {
@@ -51,7 +54,6 @@ struct source {
         filemem_session *session;
         uint64_t daemon_pid;
         uint64_t daemon_started_at;
-        struct source_map fetched;
 };
 
 static uint64_t get_time(clockid_t clock)
@@ -154,6 +156,14 @@ static void scan_pools(struct source *source)
                         (void)filemem_update_usage_of(source->session, pool.name, &usage);
 }
 
+/* Of no pool any more. With the lock. */
+static void forget_map(struct kept_map *kept)
+{
+        if (kept->fetched_at)
+                map_survey_free(&kept->survey);
+        *kept = (struct kept_map){0};
+}
+
 /* The next map that is wanted; false: none. */
 static bool choose_map(struct source *source, uint64_t now, size_t *ret_place, char ret_pool[65])
 {
@@ -166,9 +176,8 @@ static bool choose_map(struct source *source, uint64_t now, size_t *ret_place, c
                 if (!kept->wanted[0])
                         continue;
                 if (now - kept->asked_at > MAP_INTEREST) {
-                        kept->wanted[0] = '\0';
-                        kept->fetched_at = 0;
-                } else if (now - kept->fetched_at > MAP_AGE_MAX) {
+                        forget_map(kept);
+                } else if (now >= kept->due_at) {
                         memcpy(ret_pool, kept->wanted, sizeof(kept->wanted));
                         *ret_place = i;
                         found = true;
@@ -178,25 +187,42 @@ static bool choose_map(struct source *source, uint64_t now, size_t *ret_place, c
         return found;
 }
 
+/* Takes over the survey; NULL: there is none of that pool. */
+static void keep_map(struct source *source, size_t place, const char *pool,
+        struct map_survey *survey, uint64_t began_at)
+{
+        struct kept_map *kept = &source->maps[place];
+        uint64_t now = get_now(), rest = MAP_SHARE * (now - began_at);
+
+        pthread_mutex_lock(&source->lock);
+        if (strcmp(kept->wanted, pool) != 0) { /* meanwhile somebody wants another one there */
+                if (survey)
+                        map_survey_free(survey);
+        } else if (!survey) {
+                forget_map(kept);
+        } else {
+                if (kept->fetched_at)
+                        map_survey_free(&kept->survey);
+                kept->survey = *survey;
+                kept->fetched_at = now;
+                kept->due_at = now + (rest > MAP_AGE_MIN ? rest : MAP_AGE_MIN);
+        }
+        pthread_mutex_unlock(&source->lock);
+}
+
 static void fetch_maps(struct source *source)
 {
-        uint64_t now = get_now();
         char pool[65];
         size_t place;
 
-        while (choose_map(source, now, &place, pool)) {
-                int r = map_fetch(source->session, pool, &source->fetched);
-                struct kept_map *kept = &source->maps[place];
+        while (choose_map(source, get_now(), &place, pool)) {
+                const struct map_request request = {
+                        .pool = pool, .known = true, .cells = SOURCE_CELLS};
+                uint64_t began_at = get_now();
+                struct map_survey survey;
+                int r = map_survey_make(source->session, &request, &survey);
 
-                pthread_mutex_lock(&source->lock);
-                if (strcmp(kept->wanted, pool) == 0 && r == 0) {
-                        kept->map = source->fetched;
-                        kept->fetched_at = get_now();
-                } else if (strcmp(kept->wanted, pool) == 0) {
-                        kept->wanted[0] = '\0';
-                        kept->fetched_at = 0;
-                }
-                pthread_mutex_unlock(&source->lock);
+                keep_map(source, place, pool, r < 0 ? NULL : &survey, began_at);
         }
 }
 
@@ -270,6 +296,8 @@ void source_stop(struct source *source)
         deadline.tv_sec += STOP_PATIENCE;
         if (pthread_timedjoin_np(source->thread, NULL, &deadline) != 0)
                 return;
+        for (size_t i = 0; i < MAPS_MAX; i++)
+                forget_map(&source->maps[i]);
         pthread_cond_destroy(&source->wake);
         pthread_mutex_destroy(&source->lock);
         free(source);
@@ -321,26 +349,22 @@ static struct kept_map *find_map(struct source *source, const char *pool)
         return oldest;
 }
 
-bool source_map(struct source *source, const char *pool, struct source_map *ret)
+const struct map_survey *source_lock_map(struct source *source, const char *pool)
 {
         struct kept_map *kept;
-        bool found;
 
-        if (!pool[0] || strlen(pool) >= sizeof(kept->wanted))
-                return false;
         pthread_mutex_lock(&source->lock);
+        if (!pool[0] || strlen(pool) >= sizeof(kept->wanted))
+                return NULL;
         source->looked_at = get_now();
         kept = find_map(source, pool);
         if (strcmp(kept->wanted, pool) != 0) {
+                forget_map(kept);
                 strcpy(kept->wanted, pool);
-                kept->fetched_at = 0;
         }
-        kept->asked_at = get_now();
-        found = kept->fetched_at != 0;
-        if (found)
-                *ret = kept->map;
-        else
-                pthread_cond_signal(&source->wake);
-        pthread_mutex_unlock(&source->lock);
-        return found;
+        kept->asked_at = source->looked_at;
+        if (kept->fetched_at)
+                return &kept->survey;
+        pthread_cond_signal(&source->wake);
+        return NULL;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "map/survey.h"
+
 #include <filemem/statistics.h>
 #include <stdbool.h>
 
@@ -31,26 +33,11 @@ void source_unlock(struct source *source);
 double source_started_at(const struct source *source);
 uint64_t source_restarts(const struct source *source);
 
-/* One cell of a map is a run of pages. Bytes. */
-struct source_cell {
-        uint64_t allocated[FILEMEM_KINDS];
-        uint64_t committed; /* of ranges that are held */
-        uint64_t freed;     /* and not given back yet */
-};
-
 #define SOURCE_CELLS 1024
 
-struct source_map {
-        char pool[65];
-        uint64_t size;      /* bytes of the pool that the cells are of */
-        uint64_t cell_size; /* bytes */
-        size_t count;       /* cells */
-        bool complete;      /* else the pool has so many entries that not all were asked for */
-        struct source_cell cells[SOURCE_CELLS];
-};
-
 /*
- * The map of a pool, as it was a moment ago. Returns true, or false if there is none yet: then it
- * is fetched, and will be there soon; or the pool does not exist, or may not be seen.
+ * The map of a pool, as it was a moment ago, until source_unlock(), which has to follow in any
+ * case. NULL: there is none yet. Then it is fetched and will be there soon; or the pool does not
+ * exist, or may not be seen.
  */
-bool source_map(struct source *source, const char *pool, struct source_map *ret);
+const struct map_survey *source_lock_map(struct source *source, const char *pool);

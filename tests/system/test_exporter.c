@@ -227,7 +227,7 @@ START_TEST(a_map_adds_up_to_what_is_allocated)
 {
         filemem_session *session = open_with((struct filemem_options){.pool = "second"});
         struct filemem_range first, second;
-        json_int_t anonymous = 0, tmpfs = 0, freed = 0;
+        json_int_t held = 0, anonymous = 0;
         json_t *json, *cells, *cell;
         size_t i;
 
@@ -235,17 +235,15 @@ START_TEST(a_map_adds_up_to_what_is_allocated)
         ck_assert_int_eq(filemem_allocate(session, 5 << 20, FILEMEM_TMPFS, &second), 0);
         json = await_map("/api/map?pool=second");
         cells = json_object_get(json, "cells");
-        ck_assert_uint_eq(json_array_size(cells), 1024);
-        ck_assert(json_is_true(json_object_get(json, "complete")));
+        ck_assert_uint_gt(json_array_size(cells), 500);
         json_array_foreach(cells, i, cell)
         {
-                anonymous += json_integer_value(json_array_get(cell, FILEMEM_ANONYMOUS));
-                tmpfs += json_integer_value(json_array_get(cell, FILEMEM_TMPFS));
-                freed += json_integer_value(json_array_get(cell, FILEMEM_KINDS + 1));
+                held += json_integer_value(json_array_get(cell, 1));
+                if (json_integer_value(json_array_get(cell, 0)) == FILEMEM_ANONYMOUS)
+                        anonymous += json_integer_value(json_array_get(cell, 1));
         }
+        ck_assert_int_eq(held, 3 * (json_int_t)PAGE + (5 << 20));
         ck_assert_int_eq(anonymous, 3 * (json_int_t)PAGE);
-        ck_assert_int_eq(tmpfs, 5 << 20);
-        ck_assert_int_eq(freed, 0);
         json_decref(json);
         filemem_close(session);
 }
