@@ -39,6 +39,12 @@ static const struct config_choice accountings[] = {
         {NULL, 0},
 };
 
+static const struct config_choice when_full[] = {
+        {"continue", CONFIG_CONTINUE},
+        {"refuse", CONFIG_REFUSE},
+        {NULL, 0},
+};
+
 static const char *const zero_words[2] = {"off", "verify"};
 static const char *const huge_words[2] = {"never", "advise"};
 
@@ -87,6 +93,7 @@ static const struct key {
         {"socket_mode", DAEMON(socket_mode), config_parse_mode, NULL},
         {"log_level", DAEMON(log_level), config_parse_choice, log_levels},
         {"accounting", DAEMON(accounting), config_parse_choice, accountings},
+        {"when_store_is_full", DAEMON(when_store_is_full), config_parse_choice, when_full},
         {"admin_group", DAEMON(admin_group), config_parse_group, NULL},
         {"capacity", ANY_POOL(options.capacity), config_parse_capacity, NULL},
         {"exec", ANY_POOL(options.exec), config_parse_bool, NULL},
@@ -398,6 +405,7 @@ int config_load(const char *path, struct config *ret, char error[CONFIG_ERROR_MA
                 .socket_mode = 0660,
                 .log_level = LOG_LEVEL_INFO,
                 .accounting = ACCOUNTING_BEST,
+                .when_store_is_full = CONFIG_CONTINUE,
                 .admin_group = CONFIG_NO_GROUP,
                 .private_pools = {.options.name = "",
                         .limits = limits_none,

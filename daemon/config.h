@@ -29,12 +29,15 @@ STAILQ_HEAD(config_pool_list, config_pool);
 /* No group at all. */
 #define CONFIG_NO_GROUP ((gid_t)-1)
 
+enum config_when_full { CONFIG_CONTINUE, CONFIG_REFUSE };
+
 /* What the configuration says, or the defaults. filememd.conf(5) has all keys. */
 struct config {
         char *socket; /* NULL: not said */
         mode_t socket_mode;
         enum log_level log_level;
         enum accounting accounting;
+        int when_store_is_full; /* enum config_when_full */
         gid_t admin_group;
         struct config_pool_list pools; /* the one named "default" is always there, and first */
         struct config_pool private_pools;

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "config.h"
+#include "keeper.h"
 #include "memory/pool.h"
 #include "options.h"
 #include "reload.h"
@@ -35,6 +36,7 @@ struct daemon {
         int listen_fd; /* until the server has it */
         struct memory *memory;
         struct server *server;
+        struct keeper keeper;
         struct reload reload;
         struct watch watch;
 };
@@ -124,7 +126,7 @@ static int open_socket(struct daemon *daemon)
         int r;
 
         if (daemon->service) {
-                r = service_take_socket(&daemon->listen_fd);
+                r = keeper_begin(&daemon->keeper, &daemon->listen_fd);
                 if (r == -E2BIG)
                         return fail("systemd handed over more than one socket");
                 if (r == -EPROTOTYPE)
@@ -206,9 +208,13 @@ static int start_server(struct daemon *daemon)
 
         if (r < 0)
                 return fail("out of memory");
-        r = server_new(daemon->base, steal_fd(&daemon->listen_fd), daemon->memory, &rules.config,
-                &daemon->server);
+        keeper_set_refuse(&daemon->keeper, daemon->config.when_store_is_full == CONFIG_REFUSE);
+        r = server_new_kept(daemon->base, steal_fd(&daemon->listen_fd), daemon->memory,
+                &rules.config, keeper_store(&daemon->keeper), &daemon->server);
         rules_deinit(&rules);
+        if (r == -EPROTONOSUPPORT)
+                return fail("a newer filememd was here: what it left is kept, and needs that "
+                            "version, or one after it");
         if (r < 0)
                 return fail("cannot set up the server and its pools: %s", strerror(-r));
         return 0;
@@ -241,10 +247,11 @@ static bool same_text(const char *a, const char *b)
 static void warn_of_fixed(const struct config *old, const struct config *new)
 {
         if (!same_text(old->socket, new->socket) || old->socket_mode != new->socket_mode ||
-                old->log_level != new->log_level || old->accounting != new->accounting)
+                old->log_level != new->log_level || old->accounting != new->accounting ||
+                old->when_store_is_full != new->when_store_is_full)
                 log_event(LOG_DAEMON_UNCHANGED, log_nobody(),
-                        "socket, socket_mode, log_level and accounting stay what they were "
-                        "when the daemon started");
+                        "socket, socket_mode, log_level, accounting and when_store_is_full stay "
+                        "what they were when the daemon started");
 }
 
 static int apply_config(void *context, struct config *config, char error[CONFIG_ERROR_MAX])
@@ -341,6 +348,7 @@ static void stop(struct daemon *daemon)
                 event_base_free(daemon->base);
         fd_close(daemon->listen_fd);
         socket_close(&daemon->socket_file);
+        keeper_end(&daemon->keeper);
         config_deinit(&daemon->config);
 }
 
@@ -359,6 +367,9 @@ static int run(const struct options *options)
         r = start(&daemon);
         if (!r)
                 event_base_dispatch(daemon.base);
+        /* What systemd keeps has to be left as it is, to the last. */
+        if (keeper_store(&daemon.keeper))
+                _exit(r ? EXIT_FAILURE : EXIT_SUCCESS);
         stop(&daemon);
         libevent_global_shutdown();
         return r ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -76,6 +76,8 @@
         X(OUTCOME_HELLO_TWICE, EPROTO, "Hello was said already")                                   \
         X(OUTCOME_DESCRIPTOR_UNWANTED, EPROTO, "a file descriptor came where none belongs")        \
         X(OUTCOME_DAEMON_FULL, ENOMEM, "the daemon is out of memory or file descriptors")          \
+        X(OUTCOME_STORE_FULL, ENOMEM,                                                              \
+                "there is no room to keep the session while the daemon is started again")          \
         X(OUTCOME_HELLO_LATE, EPROTO, "Hello did not come in time")                                \
         X(OUTCOME_POOL_DAMAGED, EIO,                                                               \
                 "the journal of the pool was damaged: nothing is allocated or decommitted in it")  \

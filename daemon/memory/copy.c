@@ -267,7 +267,8 @@ static int end(struct pool *pool)
         recorder->limit = 2 * journal_count(&recorder->journal) + RECORD_COPY_EVERY;
         copy->wanted = false;
         if (recorder->failed)
-                log_info("pool %s: its journal is whole again", pool->name);
+                log_event(LOG_JOURNAL_WHOLE, log_of_pool(pool->name),
+                        "pool %s: its journal is whole again", pool->name);
         recorder->failed = false;
         return 0;
 }

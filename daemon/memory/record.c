@@ -104,8 +104,9 @@ static void write_record(
                 !recorder->failed) {
                 recorder->failed = true;
                 recorder->copy.wanted = true;
-                log_error("pool %s: no memory for its journal: until there is, the sessions in it "
-                          "do not survive the daemon",
+                log_event(LOG_JOURNAL_FULL, log_of_pool(pool->name),
+                        "pool %s: no memory for its journal: until there is, the sessions in it "
+                        "do not survive the daemon",
                         pool->name);
                 reclaim_wake(pool, false);
         }

@@ -160,8 +160,9 @@ static int replay_all(struct pool *pool)
         usage_nodes_trim(&pool->nodes);
         if (why) {
                 pool->damaged = true;
-                log_error("pool %s: its journal is damaged (%s): its memory is kept as it is, and "
-                          "nothing more is allocated in it; destroy it when nobody needs it",
+                log_event(LOG_JOURNAL_DAMAGED, log_of_pool(pool->name),
+                        "pool %s: its journal is damaged (%s): its memory is kept as it is, and "
+                        "nothing more is allocated in it; destroy it when nobody needs it",
                         pool->name, why);
         }
         if (r == 0)
@@ -183,8 +184,9 @@ static int open_journal(struct pool *pool, int fd)
         r = journal_open(&recorder->journal, &format, fd);
         if (r == -EBADMSG) {
                 pool->damaged = true;
-                log_error("pool %s: its journal cannot be read at all: its memory is kept as it "
-                          "is, and nothing more is allocated in it",
+                log_event(LOG_JOURNAL_DAMAGED, log_of_pool(pool->name),
+                        "pool %s: its journal cannot be read at all: its memory is kept as it "
+                        "is, and nothing more is allocated in it",
                         pool->name);
                 r = journal_format(&recorder->journal, &format, fd);
         }

@@ -95,6 +95,20 @@ int channel_receive(struct channel *channel, bool careful, uint8_t *buffer, size
         return 0;
 }
 
+int channel_peek(struct channel *channel, uint8_t *buffer, size_t *ret_size)
+{
+        struct iovec part = {.iov_base = buffer, .iov_len = WIRE_MESSAGE_MAX};
+        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+        ssize_t size = receive(channel->fd, &message, MSG_PEEK);
+
+        if (size < 0)
+                return -errno;
+        if (size == 0 || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+                return 1;
+        *ret_size = (size_t)size;
+        return 0;
+}
+
 static int send_packet(int socket, const uint8_t *data, size_t size, int fd)
 {
         alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];

@@ -47,6 +47,12 @@ void channel_init(struct channel *channel, int fd, struct closer *closer);
 int channel_receive(struct channel *channel, bool careful, uint8_t *buffer, size_t *ret_size);
 
 /*
+ * Looks at the next packet, and leaves it there. Returns 0 if it is one that can be worked on; 1 if
+ * channel_receive() has to say what is wrong with it; or a negative errno as that.
+ */
+int channel_peek(struct channel *channel, uint8_t *buffer, size_t *ret_size);
+
+/*
  * Sends a packet, or queues a copy of it behind what waits already. fd: a descriptor to go with it,
  * or -1; it is borrowed and has to stay open as long as the channel. Returns 0, or
  * OUTCOME_LIMIT_REPLIES or a negative errno, after which the connection is of no more use.

@@ -2,6 +2,7 @@
 #include "server/greeting.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "server/identity.h"
 #include "server/label.h"
 #include "server/session.h"
@@ -92,11 +93,58 @@ static int send_welcome(struct session *session)
         welcome.daemon_version = (char *)(uintptr_t)FILEMEM_VERSION;
         welcome.read_only = session->read_only;
         welcome.parent = session->parent;
+        welcome.survives = session->kept;
         if (session->served)
                 fill_pool(session, &welcome);
         message.body_case = FILEMEM__TO_CLIENT__BODY_WELCOME;
         message.welcome = &welcome;
         return session_send(session, &message, choose_fd(session));
+}
+
+/* ---- surviving ------------------------------------------------------------------------------- */
+
+/*
+ * First of all, because it may have to be tried again: the descriptor is stored. A peer's was, when
+ * it was opened. Returns 0, -EAGAIN or OUTCOME_STORE_FULL.
+ */
+static int store(struct session *session, const Filemem__Hello *hello)
+{
+        struct server *server = session->server;
+        int r;
+
+        if (!survival_is_possible(server, session->served) || !hello->resumable || session->stored)
+                return 0;
+        r = survival_store_session(server, session->id, session->channel.fd);
+        session->stored = r == 0;
+        if (r == OUTCOME_STORE_FULL && !server->survival.store->refuse) {
+                log_event(LOG_NOT_KEPT, session_about(session),
+                        "session %llu (process %d, user %u) does not survive the daemon: the "
+                        "store is full",
+                        (unsigned long long)session->id, (int)session->pid, session->uid);
+                return 0;
+        }
+        return r;
+}
+
+/* Then, with all that is to be written down. */
+static void keep(struct session *session, const Filemem__Hello *hello)
+{
+        struct server *server = session->server;
+
+        if (!session->stored)
+                return;
+        if (hello->resumable && survival_is_possible(server, session->served)) {
+                survival_keep_session(session);
+                return;
+        }
+        session_set_kept(session, false);
+        session->stored = false;
+        survival_drop_session(server, session->id);
+}
+
+int greeting_repeat(struct session *session)
+{
+        return send_welcome(session);
 }
 
 int greeting_answer(struct session *session, const Filemem__Hello *hello)
@@ -105,11 +153,15 @@ int greeting_answer(struct session *session, const Filemem__Hello *hello)
         int r = check_hello(hello);
 
         if (!r)
+                r = store(session, hello);
+        if (!r)
                 r = choose_pool(session, hello, &served);
         if (!r)
                 r = session_open(session, served, hello->read_only, hello->label);
-        if (!r)
+        if (!r) {
+                keep(session, hello);
                 r = send_welcome(session);
+        }
         /* The kernel limits descriptors in flight; they are those of clients that do not read. */
         return r == -ETOOMANYREFS || r == -ENOMEM || r == -EMFILE || r == -ENFILE
                        ? OUTCOME_DAEMON_FULL

@@ -106,6 +106,20 @@ int finish_allocate(struct request *request, int job_result, Filemem__Result *re
         return 0;
 }
 
+int recall_allocate(struct request *request, struct range range, Filemem__Result *result)
+{
+        const Filemem__Operation *operation = request->message->operations[request->index];
+        Filemem__Allocated *allocated = arena_alloc(request->arena, sizeof(*allocated));
+        struct pool_information information;
+
+        if (!allocated)
+                return -ENOMEM;
+        pool_information(request->session->served->pool, &information);
+        fill_allocated(allocated, range, information.size, result);
+        allocated->committed = operation->allocate->mode == FILEMEM__MODE__MODE_COMMIT;
+        return 0;
+}
+
 /* ---- references -------------------------------------------------------------------------------
  */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "memory/pool.h"
 #include "proto/filemem.pb-c.h"
 
 #include <stdbool.h>
@@ -12,6 +13,8 @@ int handle_ping(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
 int handle_allocate(
         struct request *request, const Filemem__Operation *operation, Filemem__Result *result);
+/* The result of an allocation that was done before. */
+int recall_allocate(struct request *request, struct range range, Filemem__Result *result);
 bool allocate_takes_long(const struct request *request, const Filemem__Operation *operation);
 void begin_allocate(struct request *request, const Filemem__Operation *operation);
 int finish_allocate(struct request *request, int job_result, Filemem__Result *result);

@@ -63,7 +63,7 @@ int handle_open_peer(
         r = session_open_peer(request->session, query->read_only, query->label,
                 choose_limits(request, query, &limits), &opened->session, &request->fd);
         if (r)
-                return r;
+                return r == -EAGAIN ? REQUEST_AGAIN : r;
         result->body_case = FILEMEM__RESULT__BODY_PEER_OPENED;
         result->peer_opened = opened;
         return 0;

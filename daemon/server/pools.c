@@ -31,51 +31,99 @@ const char *served_name(const struct served *served)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* Not in the list yet. Returns 0 or a negative errno. */
-static int new_served(struct pools *pools, const struct pool_options *options,
-        const struct limits_set *limits, struct served **ret)
+/* Without a pool and in no list. NULL when out of memory. */
+static struct served *make_served(struct pools *pools, const struct limits_set *limits)
 {
         struct served *served = calloc(1, sizeof(*served));
-        struct pool_information information;
-        int r = -ENOMEM;
 
         if (!served)
-                return -ENOMEM;
+                return NULL;
+        served->pools = pools;
         served->account =
                 limits_account_new(pools->limits, LIMITS_POOL, limits ? limits : &limits_none);
         served->place = slots_take(&pools->places, served);
+        check(evtimer_assign(&served->deadline, pools->base, on_deadline, served) == 0);
         if (served->account && served->place != SLOTS_NONE)
-                r = pool_new(pools->memory, options, &served->pool);
-        if (r < 0) {
-                slots_drop(&pools->places, served->place);
-                limits_account_drop(served->account);
-                free(served);
-                return r;
-        }
-        pool_information(served->pool, &information);
-        served->pools = pools;
+                return served;
+        slots_drop(&pools->places, served->place);
+        limits_account_drop(served->account);
+        free(served);
+        return NULL;
+}
+
+static void set_pool(struct served *served, struct pool *pool, const struct pool_options *options)
+{
+        struct pool_information information;
+
+        pool_information(pool, &information);
+        served->pool = pool;
         served->options = *options;
         served->options.name = information.name;
-        check(evtimer_assign(&served->deadline, pools->base, on_deadline, served) == 0);
+}
+
+static void free_served(struct served *served)
+{
+        if (served->pools->forget && served->pool)
+                served->pools->forget(served);
+        event_del(&served->deadline);
+        access_deinit(&served->access);
+        limits_account_drop(served->account);
+        slots_drop(&served->pools->places, served->place);
+        if (served->pool)
+                pool_retire(served->pool);
+        free(served);
+}
+
+#define NO_MAKER ((uid_t)-1)
+
+/* Not in the list yet. maker: of a private one. Returns 0, OUTCOME_STORE_FULL or a negative errno.
+ */
+static int new_served(struct pools *pools, const struct pool_options *options,
+        const struct limits_set *limits, uid_t maker, struct served **ret)
+{
+        struct served *served = make_served(pools, limits);
+        struct pool *pool;
+        int r;
+
+        if (!served)
+                return -ENOMEM;
+        served->id = pools->next_id++;
+        served->is_private = maker != NO_MAKER;
+        served->uid = served->is_private ? maker : 0;
+        r = pool_new(pools->memory, options, &pool);
+        if (r == 0) {
+                set_pool(served, pool, options);
+                r = pools->keep ? pools->keep(served) : 0;
+        }
+        if (r) {
+                free_served(served);
+                return r;
+        }
         *ret = served;
         return 0;
 }
 
 static void keep_served(struct pools *pools, struct served *served)
 {
-        served->id = pools->next_id++;
         TAILQ_INSERT_TAIL(&pools->list, served, link);
         pools->count++;
 }
 
-static void free_served(struct served *served)
+int pools_adopt(struct pools *pools, struct pool *pool, const struct pool_options *options,
+        uint64_t id, bool is_private, uid_t uid)
 {
-        event_del(&served->deadline);
-        access_deinit(&served->access);
-        limits_account_drop(served->account);
-        slots_drop(&served->pools->places, served->place);
-        pool_retire(served->pool);
-        free(served);
+        struct served *served = make_served(pools, NULL);
+
+        if (!served)
+                return -ENOMEM;
+        set_pool(served, pool, options);
+        served->id = id;
+        served->is_private = is_private;
+        served->uid = uid;
+        served->kept = true;
+        served->state = is_private ? SERVED_OPEN : SERVED_DRAINING;
+        keep_served(pools, served);
+        return 0;
 }
 
 static void forget_served(struct served *served)
@@ -107,8 +155,18 @@ struct served *served_release(struct served *served)
         return NULL;
 }
 
+void pools_settle(struct pools *pools, struct served *served)
+{
+        if (served->is_private)
+                limits_account_set(served->account, &pools->private_limits);
+        forget_unused(served);
+}
+
 void served_destroy(struct served *served)
 {
+        /* It is not to come again. */
+        if (served->pools->forget)
+                served->pools->forget(served);
         served->state = SERVED_DESTROYED;
         if (event_add(&served->deadline, &destroy_patience) < 0)
                 event_active(&served->deadline, EV_TIMEOUT, 0);
@@ -210,11 +268,9 @@ int pools_make_private(struct pools *pools, const struct identity *identity, str
                 return OUTCOME_POOL_DENIED;
         snprintf(name, sizeof(name), "private:%llu", (unsigned long long)pools->next_id);
         options.name = name;
-        r = new_served(pools, &options, &pools->private_limits, &served);
-        if (r < 0)
+        r = new_served(pools, &options, &pools->private_limits, identity->uid, &served);
+        if (r)
                 return r;
-        served->is_private = true;
-        served->uid = identity->uid;
         keep_served(pools, served);
         *ret = served_use(served);
         return 0;
@@ -245,9 +301,9 @@ static int make_plan(struct pools *pools, const struct pools_rule *rule, struct 
         plan->served = find_named(pools, rule->options->name);
         if (plan->served)
                 return 0;
-        r = new_served(pools, rule->options, rule->limits, &plan->served);
+        r = new_served(pools, rule->options, rule->limits, NO_MAKER, &plan->served);
         plan->is_new = r == 0;
-        return r;
+        return r > 0 ? -ENOSPC : r;
 }
 
 static void drop_plans(struct plan *plans, size_t count)

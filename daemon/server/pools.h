@@ -31,6 +31,7 @@ struct served {
         struct limits_account *account;
         enum served_state state;
         bool is_private;
+        bool kept; /* outlives the daemon */
         uid_t uid; /* of a private one: who made it */
         uint64_t id;
         uint64_t users;    /* what keeps it: sessions, and requests about it */
@@ -57,6 +58,11 @@ struct pools {
 
         /* A pool that was destroyed has had time enough: ends the sessions that are left. */
         void (*expire)(struct served *served);
+
+        /* A pool that is new is to be kept when the daemon ends; returns 0, or why it must not be
+         * there. And one that was kept is not needed any more. NULL: none is kept. */
+        int (*keep)(struct served *served);
+        void (*forget)(struct served *served);
 };
 
 #define POOLS_NO_GROUP ((gid_t)-1)
@@ -90,8 +96,16 @@ void pools_deinit(struct pools *pools);
 int pools_configure(struct pools *pools, const struct pools_config *config);
 
 /*
+ * A pool that was kept: the next configuration says what becomes of it, then pools_settle() forgets
+ * it if nobody uses it. The pool is taken over on 0. Returns 0 or -ENOMEM.
+ */
+int pools_adopt(struct pools *pools, struct pool *pool, const struct pool_options *options,
+        uint64_t id, bool is_private, uid_t uid);
+void pools_settle(struct pools *pools, struct served *served);
+
+/*
  * Makes a pool that has no name to join it by ("private:7") and no rules. It has one user, the
- * caller. Returns 0, OUTCOME_POOL_DENIED or a negative errno.
+ * caller. Returns 0, OUTCOME_POOL_DENIED, OUTCOME_STORE_FULL or a negative errno; -EAGAIN: not now.
  */
 int pools_make_private(struct pools *pools, const struct identity *identity, struct served **ret);
 

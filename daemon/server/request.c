@@ -4,8 +4,10 @@
 #include "base/check.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "proto/status.h"
+#include "server/once.h"
 #include "server/rpc.h"
 #include "server/state.h"
 
@@ -113,6 +115,7 @@ static void keep(struct request *request, const struct rpc *rpc, const Filemem__
         bool wanted = !operation->no_reply;
 
         activity_note(&request->session->activity, operation, r);
+        once_note(request, r);
         if (r || !wanted)
                 request->arena->used = mark;
         statistics_note_operation(request, r);
@@ -263,6 +266,13 @@ static bool run_operations(struct request **request)
                 size_t mark = (*request)->arena->used;
                 int r = check_session((*request)->session, rpc);
 
+                if (!r && rpc->changes) {
+                        if (once_recall(*request, operation, &result, &r)) {
+                                keep(*request, rpc, &result, r, mark);
+                                continue;
+                        }
+                        r = once_begin(*request);
+                }
                 if (!r && has_to_wait(*request, rpc, operation)) {
                         if (begin(request, rpc, operation))
                                 return false;
@@ -346,7 +356,8 @@ static int answer(struct request *request)
 {
         int r = 0;
 
-        if (request->n_results) {
+        crash_point();
+        if (request->n_results || request->message->acknowledge) {
                 Filemem__Reply reply = FILEMEM__REPLY__INIT;
 
                 reply.id = request->message->id;
@@ -354,8 +365,12 @@ static int answer(struct request *request)
                 reply.n_results = request->n_results;
                 r = send_reply(request->session, &reply, steal_fd(&request->fd));
         }
-        for (size_t i = 0; i < request->n_failures && r == 0; i++)
+        crash_point();
+        for (size_t i = 0; i < request->n_failures && r == 0; i++) {
                 r = send_failure(request, &request->failures[i]);
+                crash_point();
+        }
+        request->session->answered = request->message->id;
         statistics_note_request(request);
         return r;
 }
@@ -367,6 +382,7 @@ static int refuse(struct session *session, uint64_t id, int outcome)
 
         session->server->statistics.refusals++;
         statistics_note_refusal(&session->server->statistics, outcome);
+        session->answered = id;
         reply.id = id;
         reply.status = status_from_errno(error_status(outcome));
         reply.text = (char *)(uintptr_t)error_text(outcome);
@@ -397,6 +413,7 @@ static void start(struct request *request, struct session *session, const Fileme
         request->asked = NULL;
         request->sentence[0] = 0;
         request->abandoned = false;
+        request->begun = false;
         request->from = 0;
         for (size_t i = 0; i < message->n_operations; i++)
                 request->wanted += !message->operations[i]->no_reply;

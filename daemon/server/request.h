@@ -53,6 +53,7 @@ struct request {
         int job_result;
         bool yielded;
         bool abandoned; /* nobody waits for it any more */
+        bool begun;     /* what comes of the operation is to be written down: see once.h */
         struct inbox_item item;
         struct server_waiter waiter;
         char sentence[WIRE_TEXT_MAX + 1]; /* of the next refusal, if not the usual one; else "" */

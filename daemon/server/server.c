@@ -27,10 +27,10 @@ static void on_stopped(evutil_socket_t fd, short what, void *context)
 
         (void)fd;
         (void)what;
-        if (!TAILQ_EMPTY(&server->sessions))
+        if (server->connections > server->kept_sessions)
                 log_event(LOG_REPLIES_UNREAD, log_nobody(),
                         "%llu sessions did not read their answers in time",
-                        (unsigned long long)server->open_sessions);
+                        (unsigned long long)(server->connections - server->kept_sessions));
         event_base_loopbreak(server->base);
 }
 
@@ -64,7 +64,8 @@ static uint64_t count_sessions(uint64_t fd_limit)
 }
 
 /* Hands over what it makes one by one, so that server_free() serves every stage. */
-static int start(struct server *server, const struct pools_config *config, int listen_fd)
+static int start(struct server *server, const struct pools_config *config,
+        const struct server_store *store, int listen_fd)
 {
         cleanup_(fd_closep) int fd = listen_fd;
         int r;
@@ -79,9 +80,6 @@ static int start(struct server *server, const struct pools_config *config, int l
         r = statistics_init(&server->statistics);
         if (r < 0)
                 return r;
-        r = pools_configure(&server->pools, config);
-        if (r < 0)
-                return r;
         r = closer_new(&server->closer);
         if (r < 0)
                 return r;
@@ -91,6 +89,13 @@ static int start(struct server *server, const struct pools_config *config, int l
         r = inbox_init(&server->departures, server->base, session_depart);
         if (r < 0)
                 return r;
+        r = survival_init(server, store);
+        if (r < 0)
+                return r;
+        r = pools_configure(&server->pools, config);
+        if (r < 0)
+                return r;
+        survival_settle(server);
         return listener_init(&server->listener, server->base, steal_fd(&fd), server->closer,
                 on_connection, server);
 }
@@ -102,8 +107,31 @@ static uint64_t get_fd_limit(void)
         return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
 }
 
+static int keep_pool(struct served *served)
+{
+        return survival_keep_pool(
+                (void *)((char *)served->pools - offsetof(struct server, pools)), served);
+}
+
+static void forget_pool(struct served *served)
+{
+        survival_forget_pool(
+                (void *)((char *)served->pools - offsetof(struct server, pools)), served);
+}
+
 int server_new(struct event_base *base, int listen_fd, struct memory *memory,
         const struct pools_config *config, struct server **ret)
+{
+        return server_new_kept(base, listen_fd, memory, config, NULL, ret);
+}
+
+bool server_is_kept(const struct server *server)
+{
+        return server->survival.store;
+}
+
+int server_new_kept(struct event_base *base, int listen_fd, struct memory *memory,
+        const struct pools_config *config, const struct server_store *store, struct server **ret)
 {
         struct server *server = calloc(1, sizeof(*server));
         int r;
@@ -126,19 +154,25 @@ int server_new(struct event_base *base, int listen_fd, struct memory *memory,
         evtimer_assign(&server->stopped, base, on_stopped, server);
         views_init(server);
         pools_init(&server->pools, base, memory, &server->limits, server->uid, on_expired);
-        r = start(server, config, listen_fd);
-        if (r < 0) {
+        server->pools.keep = keep_pool;
+        server->pools.forget = forget_pool;
+        r = start(server, config, store, listen_fd);
+        /* What was kept is to be as it was, and the process ends: nothing is freed then. */
+        if (r < 0 && !server->survival.store)
                 server_free(server);
+        if (r < 0)
                 return r;
-        }
         *ret = server;
         return 0;
 }
 
 int server_configure(struct server *server, const struct pools_config *config)
 {
-        int r = pools_configure(&server->pools, config);
+        int r;
 
+        server->survival.patient = true; /* for new pools, which are few */
+        r = pools_configure(&server->pools, config);
+        server->survival.patient = false;
         if (r < 0)
                 return r;
         limits_configure(&server->limits, config->limits ? config->limits : &limits_defaults);
@@ -167,10 +201,14 @@ void server_stop(struct server *server)
                 return;
         server->stopping = true;
         listener_deinit(&server->listener);
-        TAILQ_FOREACH (session, &server->sessions, link)
-                if (!session->ended)
+        TAILQ_FOREACH (session, &server->sessions, link) {
+                if (session->kept)
+                        event_del(&session->readable);
+                else if (!session->ended)
                         session_drain(session);
-        if (TAILQ_EMPTY(&server->sessions) || event_add(&server->stopped, &stop_patience) < 0)
+        }
+        if (server->connections == server->kept_sessions ||
+                event_add(&server->stopped, &stop_patience) < 0)
                 event_active(&server->stopped, EV_TIMEOUT, 0);
 }
 
@@ -211,7 +249,7 @@ void server_forget_session(struct server *server, struct session *session)
                 server->listed = NULL;
         TAILQ_REMOVE(&server->sessions, session, link);
         server->connections--;
-        if (server->stopping && TAILQ_EMPTY(&server->sessions))
+        if (server->stopping && server->connections == server->kept_sessions)
                 event_active(&server->stopped, EV_TIMEOUT, 0);
 }
 
@@ -261,6 +299,7 @@ struct server *server_free(struct server *server)
         pools_deinit(&server->pools);
         statistics_deinit(&server->statistics);
         limits_deinit(&server->limits);
+        survival_deinit(server);
         event_del(&server->stopped);
         server->closer = closer_free(server->closer);
         arena_deinit(&server->results);

@@ -19,11 +19,51 @@
 struct server;
 
 /*
+ * Where descriptors outlive the daemon, under names. What was kept comes back in `kept`, each
+ * descriptor to be taken over; all of it is borrowed until the server is freed.
+ */
+#define SERVER_NAME_MAX 16
+
+struct server_kept {
+        char name[SERVER_NAME_MAX];
+        int fd;
+};
+
+struct server_store {
+        uint64_t maximum; /* descriptors */
+        bool refuse;      /* sessions, when it is full; else they do not survive */
+
+        /* Return 0; -EAGAIN: not now; or another negative errno. Never wait. */
+        int (*put)(const char *name, int fd);
+        int (*remove)(const char *name);
+
+        /* Waits until the store may take more, and not longer than that. */
+        void (*wait)(int milliseconds);
+
+        struct server_kept *kept;
+        size_t count;
+};
+
+/*
  * Makes the pools of the configuration, and takes over listen_fd, a listening SOCK_SEQPACKET
  * socket, also when it fails. Returns 0 or a negative errno.
  */
 int server_new(struct event_base *base, int listen_fd, struct memory *memory,
         const struct pools_config *config, struct server **ret);
+
+/*
+ * The same for a daemon that may be started again: it goes on with the sessions and pools that were
+ * kept. store: NULL: there is none. Returns -EPROTONOSUPPORT if a newer daemon kept them, and then
+ * they are as they were.
+ */
+int server_new_kept(struct event_base *base, int listen_fd, struct memory *memory,
+        const struct pools_config *config, const struct server_store *store, struct server **ret);
+
+/*
+ * Whether there is a store. Then the process is to end, after the loop, without another word: what
+ * it leaves is what a crash leaves, and who takes it over needs nothing else.
+ */
+bool server_is_kept(const struct server *server);
 
 /* pools_configure(): a new configuration while the server runs. */
 int server_configure(struct server *server, const struct pools_config *config);

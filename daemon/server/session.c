@@ -4,12 +4,15 @@
 #include "base/check.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "memory/survive.h"
 #include "server/goodbye.h"
 #include "server/greeting.h"
 #include "server/request.h"
 #include "server/state.h"
+#include "server/state_record.h"
 
 #include <event2/event.h>
 #include <fcntl.h>
@@ -50,13 +53,19 @@ static int start_reading(struct session *session)
  */
 static const struct timeval session_patience = {.tv_sec = 60};
 
+/* At the end of the daemon what outlives it waits for the next one. */
+static bool is_paused(const struct session *session)
+{
+        return session->waits_for_store || (session->server->stopping && session->kept);
+}
+
 /* Reads only when nothing waits to be sent or to be done: what a client costs stays bounded. */
 static int choose_events(struct session *session)
 {
         bool blocked = channel_blocked(&session->channel);
         int r = 0;
 
-        if (blocked || session->parked || session->waiter.account)
+        if (blocked || session->parked || session->waiter.account || is_paused(session))
                 r |= event_del(&session->readable);
         else if (!event_pending(&session->readable, EV_READ, NULL))
                 r |= start_reading(session);
@@ -96,8 +105,72 @@ static int handle_request(struct session *session, const Filemem__Request *reque
 {
         if (!session->greeted)
                 return OUTCOME_HELLO_MISSING;
+        if (session->kept && request->id <= session->answered)
+                return 0; /* it was sent again, and is done */
         session->requests++;
         return request_handle(session, request);
+}
+
+static int receive_packet(struct session *session, size_t *ret_size)
+{
+        struct server *server = session->server;
+
+        return channel_receive(
+                &session->channel, server_is_careful(server), server->input, ret_size);
+}
+
+/*
+ * A Hello stays where it is until it is answered: so it can be answered later, when the store takes
+ * more; and a peer's, which may come before and after the daemon is started again, is not lost.
+ */
+static int receive_hello(struct session *session, size_t *ret_size, bool *ret_stays)
+{
+        int r = 1;
+
+        if (session->server->survival.store)
+                r = channel_peek(&session->channel, session->server->input, ret_size);
+        *ret_stays = r == 0;
+        return r > 0 ? receive_packet(session, ret_size) : r;
+}
+
+/* Whether it is the one that says Hello again, because it may not have got its Welcome. */
+static bool is_unsure(const struct session *session)
+{
+        return session->kept && session->opened_at < session->server->started_at &&
+               !session->answered && !session->once && !session->requests;
+}
+
+static int handle_hello(struct session *session, const Filemem__Hello *hello, bool stays)
+{
+        size_t size;
+        int r;
+
+        if (session->greeted)
+                return is_unsure(session) ? greeting_repeat(session) : OUTCOME_HELLO_TWICE;
+        r = greeting_answer(session, hello);
+        if (r == 0 && stays)
+                r = receive_packet(session, &size);
+        crash_point();
+        if (r == -EAGAIN)
+                survival_wait(session);
+        return r;
+}
+
+/* What was sent to the daemon before this one, or is sent before the client knows. */
+static int discard_message(struct session *session)
+{
+        struct server *server = session->server;
+        Filemem__ToDaemon *message;
+        size_t size;
+        int r = receive_packet(session, &size);
+
+        if (r)
+                return r > 0 ? 0 : r;
+        arena_reset(&server->decode);
+        if (wire_decode_to_daemon(&server->decode, server->input, size, &message) == 0 &&
+                message->body_case == FILEMEM__TO_DAEMON__BODY_RESUME)
+                session->resuming = false;
+        return 0;
 }
 
 /* Returns 0, an outcome or a negative errno as channel_receive(): all but 0 and -EAGAIN end it. */
@@ -105,23 +178,29 @@ static int receive_message(struct session *session, size_t *ret_operations)
 {
         struct server *server = session->server;
         Filemem__ToDaemon *message;
+        bool stays = false;
         size_t size;
         int r;
 
-        r = channel_receive(&session->channel, server_is_careful(server), server->input, &size);
+        if (session->resuming)
+                return discard_message(session);
+        r = session->greeted ? receive_packet(session, &size)
+                             : receive_hello(session, &size, &stays);
         if (r)
                 return r;
+        crash_point();
         arena_reset(&server->decode);
         if (wire_decode_to_daemon(&server->decode, server->input, size, &message) < 0)
                 return OUTCOME_MESSAGE_MALFORMED;
         switch (message->body_case) {
         case FILEMEM__TO_DAEMON__BODY_HELLO:
                 *ret_operations = 1;
-                return session->greeted ? OUTCOME_HELLO_TWICE
-                                        : greeting_answer(session, message->hello);
+                return handle_hello(session, message->hello, stays);
         case FILEMEM__TO_DAEMON__BODY_REQUEST:
                 *ret_operations = message->request->n_operations;
                 return handle_request(session, message->request);
+        case FILEMEM__TO_DAEMON__BODY_RESUME:
+                return session->kept ? 0 : OUTCOME_MESSAGE_EMPTY;
         default:
                 return OUTCOME_MESSAGE_EMPTY;
         }
@@ -139,7 +218,7 @@ static int take_turn(struct session *session)
                         return choose_events(session);
                 r = receive_message(session, &more);
                 if (r == -EAGAIN)
-                        return 0;
+                        return session->waits_for_store ? choose_events(session) : 0;
                 if (r)
                         return r;
                 if (channel_blocked(&session->channel) || session->parked)
@@ -366,6 +445,7 @@ static void keep_session(struct session *session)
         session->id = session->server->next_session++;
         session->opened_at = clock_now();
         session->activity.active_at = session->opened_at;
+        survival_note_identities(session->server);
         server_keep_session(session->server, session);
 }
 
@@ -402,7 +482,7 @@ static int enter(struct session *session, struct served *served)
         int r = charge_join(&session->charge, served->account);
 
         if (!r)
-                r = holder_new(served->pool, &session->holder);
+                r = holder_new_for(served->pool, session->id, &session->holder);
         if (r) {
                 served_release(served);
                 return r;
@@ -467,6 +547,161 @@ int session_open(struct session *session, struct served *served, bool read_only,
         return 0;
 }
 
+/* ---- sessions that were kept ----------------------------------------------------------------- */
+
+void session_set_kept(struct session *session, bool kept)
+{
+        if (kept != session->kept) {
+                if (kept)
+                        session->server->kept_sessions++;
+                else
+                        session->server->kept_sessions--;
+        }
+        session->kept = kept;
+}
+
+static struct session *find_session(struct server *server, uint64_t id)
+{
+        struct session *session = id ? server_find_session_after(server, id - 1) : NULL;
+
+        return session && session->id == id ? session : NULL;
+}
+
+/* Charges what it cost before, whatever the limits are now. Returns 0 or -ENOMEM. */
+static int charge_adopted(struct session *session, const struct state_record *record)
+{
+        struct limits *limits = &session->server->limits;
+        struct limits_set set = limits->options.sets[LIMITS_SESSION];
+        bool limited = record->flags & STATE_SESSION_LIMITED;
+        struct limits_account *user = limits_account_of_user(limits, session->uid);
+        struct limits_account *own, *opener = NULL;
+        const struct session *parent = find_session(session->server, session->parent);
+
+        if (limited) {
+                set.maximum[LIMIT_BYTES] = record->session.max_bytes;
+                set.maximum[LIMIT_RANGES] = record->session.max_ranges;
+                set.maximum[LIMIT_PEERS] = record->session.max_peers;
+        }
+        own = limits_account_new(limits, LIMITS_SESSION, limited ? &set : NULL);
+        if (user && own) {
+                charge_begin(&session->charge, own, user, NULL, limits->total);
+                charge_set(&session->charge, LIMIT_SESSIONS, 1);
+                if (parent)
+                        opener = parent->charge.accounts[LIMITS_SESSION];
+                if (session->parent) {
+                        charge_begin(&session->peer, opener, user, NULL, limits->total);
+                        charge_set(&session->peer, LIMIT_PEERS, 1);
+                }
+        }
+        limits_account_drop(own);
+        limits_account_drop(user);
+        return session->charge.accounts[LIMITS_SESSION] ? 0 : -ENOMEM;
+}
+
+/* The pool's limits are none yet: the configuration is still to come. */
+static int enter_again(struct session *session, struct served *served)
+{
+        int r = charge_join(&session->charge, served->account);
+
+        if (!r && session->parent)
+                r = charge_join(&session->peer, served->account);
+        if (r)
+                return r;
+        session->holder = pool_claim_holder(served->pool, session->id);
+        if (!session->holder)
+                r = holder_new_for(served->pool, session->id, &session->holder);
+        if (r)
+                return r;
+        session->served = served_use(served);
+        served->sessions++;
+        session->once = holder_last_request(session->holder);
+        session->answered = session->once ? session->once - 1 : 0;
+        return 0;
+}
+
+static void fill_adopted(struct session *session, const struct state_record *record)
+{
+        session->id = record->id;
+        session->pid = record->session.pid;
+        session->uid = record->uid;
+        session->gid = record->session.gid;
+        session->parent = record->session.parent;
+        session->opened_at = record->session.opened_at;
+        session->activity.active_at = clock_now();
+        session->greeted = record->flags & STATE_SESSION_GREETED;
+        session->read_only = record->flags & STATE_SESSION_READ_ONLY;
+        session->resuming = session->greeted;
+        session->stored = true;
+        strcpy(session->label, record->session.label);
+}
+
+/* Who connected may have died meanwhile: then the kernel has no descriptor of it to give. */
+static int find_process(struct session *session)
+{
+        socklen_t size = sizeof(session->process);
+
+        if (session->parent)
+                return 0;
+        if (getsockopt(session->channel.fd, SOL_SOCKET, SO_PEERPIDFD, &session->process, &size) ==
+                0)
+                return 0;
+        session->process = -1;
+        return errno == ENOPROTOOPT ? 0 : -errno;
+}
+
+static int send_resumed(struct session *session)
+{
+        Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
+        Filemem__Resumed resumed = FILEMEM__RESUMED__INIT;
+
+        resumed.last_applied = session->once;
+        message.body_case = FILEMEM__TO_CLIENT__BODY_RESUMED;
+        message.resumed = &resumed;
+        return session_send(session, &message, -1);
+}
+
+/* What has to be there before it is one of the server's. */
+static int prepare_adopted(
+        struct session *session, const struct state_record *record, struct served *served)
+{
+        int r = find_process(session);
+
+        if (!r)
+                r = charge_adopted(session, record);
+        if (!r && served)
+                r = enter_again(session, served);
+        if (!r)
+                r = watch(session);
+        return r;
+}
+
+int session_adopt(
+        struct server *server, const struct state_record *record, struct served *served, int fd)
+{
+        struct session *session = make_session(server, fd);
+        int r;
+
+        if (!session)
+                return -ENOMEM;
+        fill_adopted(session, record);
+        r = prepare_adopted(session, record, served);
+        if (r) {
+                session->channel.fd = -1;
+                session->process = fd_close(session->process);
+                leave(session);
+                return r;
+        }
+        session_set_kept(session, true);
+        server_keep_session(server, session);
+        if (session->greeted)
+                server->open_sessions++;
+        session_settle(session);
+        /* One that is gone is seen to be that by reading from it. */
+        if (session->greeted && send_resumed(session) == 0)
+                (void)choose_events(session);
+        return 0;
+}
+
 /* ---- peers ----------------------------------------------------------------------------------- */
 
 /* The daemon's end does not block; the other one does, as one that was connected. */
@@ -507,6 +742,7 @@ static int make_peer(
         peer->uid = session->uid;
         peer->gid = session->gid;
         peer->parent = session->id;
+        peer->id = session->server->next_session; /* keep_session() will say so too */
         r = charge_peer(session, peer, set);
         if (!r)
                 r = enter(peer, served_use(session->served));
@@ -521,16 +757,42 @@ static int make_peer(
         return 0;
 }
 
+/* Has the daemon's end kept, where the session is. Returns 0, OUTCOME_STORE_FULL or -EAGAIN. */
+static int store_peer(const struct session *session, uint64_t id, int fd, bool *ret_stored)
+{
+        struct server *server = session->server;
+        int r;
+
+        *ret_stored = false;
+        if (!survival_is_possible(server, session->served))
+                return 0;
+        r = survival_store_session(server, id, fd);
+        *ret_stored = r == 0;
+        if (r == -EAGAIN)
+                server->survival.store->wait(1); /* others have their turns in between */
+        return r == OUTCOME_STORE_FULL && !server->survival.store->refuse ? 0 : r;
+}
+
 int session_open_peer(struct session *session, bool read_only, const char *label,
         const struct limits_set *limits, uint64_t *ret_id, int *ret_fd)
 {
+        struct server *server = session->server;
+        uint64_t id = server->next_session;
         struct session *peer;
         int sockets[2];
+        bool stored;
         int r = make_sockets(sockets);
 
         if (r)
                 return r;
-        r = make_peer(session, sockets[0], limits, &peer);
+        r = store_peer(session, id, sockets[0], &stored);
+        if (!r) {
+                r = make_peer(session, sockets[0], limits, &peer);
+                if (r && stored)
+                        survival_drop_session(server, id);
+        } else {
+                fd_close(sockets[0]);
+        }
         if (r) {
                 fd_close(sockets[1]);
                 return r;
@@ -538,6 +800,9 @@ int session_open_peer(struct session *session, bool read_only, const char *label
         peer->read_only = read_only;
         strcpy(peer->label, label);
         keep_session(peer);
+        peer->stored = stored;
+        if (stored)
+                survival_keep_session(peer);
         *ret_id = peer->id;
         *ret_fd = sockets[1];
         return 0;
@@ -562,6 +827,11 @@ void session_end(struct session *session, int result)
 {
         check(!session->ended);
         session->ended = true;
+        survival_stop_waiting(session);
+        if (session->stored)
+                survival_drop_session(session->server, session->id);
+        session_set_kept(session, false);
+        session->stored = false;
         event_del(&session->readable);
         event_del(&session->writable);
         event_del(&session->hangup);
@@ -607,12 +877,15 @@ void session_unpark(struct session *session, int result)
                 session_end(session, result > 0 ? result : 0);
 }
 
-void session_wake(struct limits_waiter *waiter)
+void session_resume_reading(struct session *session)
 {
-        struct session *session = (void *)((char *)waiter - offsetof(struct session, waiter));
-
         if (choose_events(session) < 0)
                 session_end(session, 0);
+}
+
+void session_wake(struct limits_waiter *waiter)
+{
+        session_resume_reading((void *)((char *)waiter - offsetof(struct session, waiter)));
 }
 
 /* ---- what it holds --------------------------------------------------------------------------- */

@@ -71,6 +71,15 @@ struct session {
         size_t place;      /* in the list of views.h */
         int farewell; /* outcome for its Goodbye when it ends, though it is not to blame; or 0 */
         bool ended;   /* waits for the parked request only */
+
+        /* What outlives the daemon: see survival.h. */
+        bool stored;          /* its descriptor is */
+        bool kept;            /* all of it is */
+        bool resuming;        /* it was, and the client has not said Resume yet */
+        bool waits_for_store; /* to say Welcome */
+        uint64_t answered;    /* no request up to this one is done again */
+        uint64_t once;        /* of this one a part may be done already; 0: none */
+        TAILQ_ENTRY(session) store_link;
         char label[WIRE_LABEL_MAX + 1];
 };
 
@@ -86,10 +95,25 @@ void session_new(struct server *server, int fd);
  */
 int session_open(struct session *session, struct served *served, bool read_only, const char *label);
 
+struct state_record;
+
+/*
+ * A session that was kept, in that pool (NULL: none): takes over the descriptor on 0, and has its
+ * client told. Else the client is gone, or there is no memory for it.
+ */
+int session_adopt(
+        struct server *server, const struct state_record *record, struct served *served, int fd);
+
+/* Whether all of the session outlives the daemon. */
+void session_set_kept(struct session *session, bool kept);
+
+/* What kept it from being read from is over. */
+void session_resume_reading(struct session *session);
+
 /*
  * Makes a peer of a session that is in a pool. label: a valid one. limits: its own, instead of
  * those of all sessions; or NULL. Returns 0 and the other end of its socket, blocking, or
- * OUTCOME_DAEMON_FULL.
+ * OUTCOME_DAEMON_FULL, OUTCOME_STORE_FULL, OUTCOME_LIMIT_*; or -EAGAIN: not now.
  */
 int session_open_peer(struct session *session, bool read_only, const char *label,
         const struct limits_set *limits, uint64_t *ret_id, int *ret_fd);

@@ -11,6 +11,7 @@
 #include "server/server.h"
 #include "server/session.h"
 #include "server/statistics.h"
+#include "server/survival.h"
 #include "server/views.h"
 
 #include <limits.h>
@@ -47,6 +48,7 @@ struct server {
         struct turns turns;
         uint64_t committed_at; /* clock_now() when all pools were asked for; 0: not yet */
         struct pools pools;
+        struct survival survival;
         struct listener listener;
         struct closer *closer;
         struct inbox inbox;
@@ -57,6 +59,7 @@ struct server {
         struct session *listed;       /* where the last page of sessions ended; or NULL */
         uint64_t connections;         /* all in the list; each takes two descriptors */
         uint64_t open_sessions;       /* that said Hello */
+        uint64_t kept_sessions;       /* that outlive the daemon */
         uint64_t fd_limit;            /* RLIMIT_NOFILE */
         uint64_t next_session;
         uint64_t started_at; /* clock_now() */

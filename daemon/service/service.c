@@ -4,33 +4,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
 bool service_is_used(void)
 {
         return getenv("NOTIFY_SOCKET") || sd_listen_fds(0) > 0;
-}
-
-int service_take_socket(int *ret_fd)
-{
-        int count = sd_listen_fds(1), r;
-
-        if (count < 0)
-                return count;
-        if (count > 1)
-                return -E2BIG;
-        if (count == 0) {
-                *ret_fd = -1;
-                return 0;
-        }
-        r = sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                return -EPROTOTYPE;
-        *ret_fd = SD_LISTEN_FDS_START;
-        return 0;
 }
 
 uint64_t service_watchdog(void)

@@ -12,14 +12,6 @@
 /* Whether systemd waits to be notified, or has handed us sockets. */
 bool service_is_used(void);
 
-/*
- * The listening socket that systemd hands us, to be taken over. Returns 0 and *ret_fd, which is -1
- * if there is none; -E2BIG if there is more than one; -EPROTOTYPE if it is no listening
- * SOCK_SEQPACKET socket; another negative errno. Asks once: the environment says nothing
- * afterwards.
- */
-int service_take_socket(int *ret_fd);
-
 /* The time in ns in which systemd wants to hear from us, again and again; 0: it does not. */
 uint64_t service_watchdog(void);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/service.h"
+#include "service/store.h"
 
 #include "base/clock.h"
 #include "support/harness.h"
@@ -41,6 +42,20 @@ static void say_count(const char *count)
         snprintf(pid, sizeof(pid), "%d", (int)getpid());
         setenv("LISTEN_PID", pid, 1);
         setenv("LISTEN_FDS", count, 1);
+}
+
+/* The listening socket, where nothing was kept. */
+static int service_take_socket(int *ret)
+{
+        struct service_kept *kept;
+        size_t count;
+        int r = service_take_all(ret, &kept, &count);
+
+        if (r == 0) {
+                ck_assert_uint_eq(count, 0);
+                free(kept);
+        }
+        return r;
 }
 
 /* What is at the numbers that the tests use comes back afterwards. */

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/adopt.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "memory/survive.h"
+#include "server/closer.h"
+#include "server/names.h"
+#include "server/state.h"
+#include "server/state_record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The last state of each thing, by ascending identity. */
+struct states {
+        struct state_record *records;
+        size_t count;
+        size_t room;
+};
+
+struct left {
+        struct states pools;
+        struct states sessions;
+        uint64_t next_session;
+        uint64_t next_pool;
+};
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Where the record of that identity is, or would be. */
+static size_t find_state(const struct states *states, uint64_t id)
+{
+        size_t low = 0, high = states->count;
+
+        /* Nearly always it is the newest. */
+        if (!high || states->records[high - 1].id < id)
+                return high;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (states->records[middle].id < id)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+static int note_state(struct states *states, const struct state_record *record)
+{
+        size_t at = find_state(states, record->id);
+
+        if (at < states->count && states->records[at].id == record->id) {
+                states->records[at] = *record;
+                return 0;
+        }
+        if (states->count == states->room) {
+                size_t room = states->room ? 2 * states->room : 64;
+                struct state_record *more = realloc(states->records, room * sizeof(*more));
+
+                if (!more)
+                        return -ENOMEM;
+                states->records = more;
+                states->room = room;
+        }
+        memmove(&states->records[at + 1], &states->records[at],
+                (states->count - at) * sizeof(*states->records));
+        states->records[at] = *record;
+        states->count++;
+        return 0;
+}
+
+/* It stays in its place, as one that is gone. */
+static void note_gone(struct states *states, const struct state_record *record)
+{
+        size_t at = find_state(states, record->id);
+
+        if (at < states->count && states->records[at].id == record->id)
+                states->records[at].type = record->type;
+}
+
+static int note_record(struct left *left, struct state_record *record)
+{
+        switch (record->type) {
+        case STATE_IDENTITIES:
+                left->next_session = record->id;
+                left->next_pool = record->pool;
+                return 0;
+        case STATE_POOL:
+                record->pool_state.name[POOL_NAME_MAX] = 0;
+                return note_state(&left->pools, record);
+        case STATE_SESSION:
+                record->session.label[WIRE_LABEL_MAX] = 0;
+                return note_state(&left->sessions, record);
+        case STATE_POOL_GONE:
+                note_gone(&left->pools, record);
+                return 0;
+        case STATE_SESSION_GONE:
+                note_gone(&left->sessions, record);
+                return 0;
+        default:
+                return -EBADMSG;
+        }
+}
+
+static int read_journal(const struct journal *journal, struct left *left)
+{
+        struct state_record record;
+        int r;
+
+        for (uint64_t index = 0; (r = journal_read(journal, index, &record)) > 0; index++) {
+                r = note_record(left, &record);
+                if (r < 0)
+                        break;
+        }
+        if (r == -EBADMSG) {
+                log_event(LOG_JOURNAL_DAMAGED, log_nobody(),
+                        "the journal of sessions is damaged: sessions and pools that it says "
+                        "nothing of any more are ended");
+                r = 0;
+        }
+        return r;
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+static int compare_kept(const void *a, const void *b)
+{
+        const struct server_kept *x = a, *y = b;
+
+        return strcmp(x->name, y->name);
+}
+
+/* The descriptor of that name, which is the caller's; -1 if there is none. */
+static int take_kept(struct server *server, char letter, uint64_t id)
+{
+        const struct server_store *store = server->survival.store;
+        struct server_kept key, *found;
+
+        if (!store->count)
+                return -1;
+        name_write(letter, id, key.name);
+        found = bsearch(&key, store->kept, store->count, sizeof(key), compare_kept);
+        return found ? steal_fd(&found->fd) : -1;
+}
+
+static void drop_kept(struct server *server, char letter, uint64_t id, int fd)
+{
+        char name[SERVER_NAME_MAX];
+
+        name_write(letter, id, name);
+        /* The store has it too: the client hears of the end by this alone. */
+        if (letter == 's')
+                (void)shutdown(fd, SHUT_RDWR);
+        closer_close(server->closer, fd, letter == 's');
+        survival_drop_name(server, name);
+}
+
+/* What belongs to nothing that is written down. */
+static void drop_rest(struct server *server)
+{
+        const struct server_store *store = server->survival.store;
+        unsigned count = 0;
+
+        for (size_t i = 0; i < store->count; i++) {
+                struct server_kept *kept = &store->kept[i];
+                int fd = steal_fd(&kept->fd);
+
+                if (fd < 0)
+                        continue;
+                if (kept->name[0] == 's')
+                        (void)shutdown(fd, SHUT_RDWR);
+                closer_close(server->closer, fd, kept->name[0] == 's');
+                survival_drop_name(server, kept->name);
+                count++;
+        }
+        if (count)
+                log_event(LOG_STORE_DROPPED, log_nobody(),
+                        "dropped %u descriptors that belong to nothing any more", count);
+}
+
+int adopt_nothing(struct server *server)
+{
+        drop_rest(server);
+        return 0;
+}
+
+/* ---- pools ----------------------------------------------------------------------------------- */
+
+static int resume_pool(
+        struct server *server, const struct state_record *record, int fd, int journal_fd)
+{
+        struct pool_options options = {
+                .name = record->pool_state.name,
+                .capacity = record->pool_state.capacity,
+                .exec = record->flags & STATE_POOL_EXEC,
+                .zero_verify = record->flags & STATE_POOL_VERIFY,
+                .huge_advise = record->flags & STATE_POOL_HUGE,
+        };
+        struct pool *pool;
+        int r = pool_resume(server->memory, &options, fd, journal_fd, &pool);
+
+        if (r < 0)
+                return r;
+        return pools_adopt(&server->pools, pool, &options, record->id,
+                record->flags & STATE_POOL_PRIVATE, record->uid);
+}
+
+static int adopt_pool(struct server *server, const struct state_record *record)
+{
+        int fd = take_kept(server, 'p', record->id);
+        int journal_fd = take_kept(server, 'j', record->id);
+        int r = fd >= 0 && journal_fd >= 0 ? resume_pool(server, record, fd, journal_fd) : -ENOENT;
+
+        if (r == 0)
+                return 0;
+        if (r == -EPROTONOSUPPORT || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+                return r; /* it stays in the store, for another attempt */
+        log_event(LOG_POOL_LOST, log_of_pool(record->pool_state.name),
+                "pool %s is lost, and with it its sessions: %s", record->pool_state.name,
+                r == -ENOENT ? "its memory or its journal was not kept" : strerror(-r));
+        if (fd >= 0)
+                drop_kept(server, 'p', record->id, fd);
+        if (journal_fd >= 0)
+                drop_kept(server, 'j', record->id, journal_fd);
+        return 0;
+}
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+static struct served *find_pool(struct server *server, uint64_t id)
+{
+        struct served *served;
+
+        TAILQ_FOREACH (served, &server->pools.list, link)
+                if (served->id == id)
+                        return served;
+        return NULL;
+}
+
+static void adopt_session(struct server *server, const struct state_record *record)
+{
+        struct served *served = record->pool ? find_pool(server, record->pool) : NULL;
+        int fd = take_kept(server, 's', record->id);
+
+        /* Without its descriptor the client has gone meanwhile. */
+        if (fd < 0)
+                return;
+        if ((record->pool && !served) || session_adopt(server, record, served, fd) != 0)
+                drop_kept(server, 's', record->id, fd);
+}
+
+static int adopt(struct server *server, struct left *left)
+{
+        uint64_t adopted;
+        int r;
+
+        server->next_session = server->survival.next_session = left->next_session;
+        server->pools.next_id = server->survival.next_pool = left->next_pool;
+        for (size_t i = 0; i < left->pools.count; i++) {
+                const struct state_record *record = &left->pools.records[i];
+
+                if (record->id >= server->pools.next_id)
+                        server->pools.next_id = record->id + 1;
+                r = record->type == STATE_POOL ? adopt_pool(server, record) : 0;
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < left->sessions.count; i++) {
+                const struct state_record *record = &left->sessions.records[i];
+
+                if (record->id >= server->next_session)
+                        server->next_session = record->id + 1;
+                if (record->type == STATE_SESSION)
+                        adopt_session(server, record);
+        }
+        drop_rest(server);
+        adopted = server->connections;
+        survival_note_identities(server);
+        log_event(LOG_RESUMED, log_nobody(), "went on with %llu sessions in %llu pools",
+                (unsigned long long)adopted, (unsigned long long)server->pools.count);
+        return 0;
+}
+
+int adopt_all(struct server *server)
+{
+        const struct server_store *store = server->survival.store;
+        struct left left = {.next_session = 1, .next_pool = 1};
+        struct server_kept *own;
+        struct server_kept key = {.name = "j"};
+        int r = read_journal(&server->survival.journal, &left);
+
+        qsort(store->kept, store->count, sizeof(*store->kept), compare_kept);
+        own = bsearch(&key, store->kept, store->count, sizeof(key), compare_kept);
+        if (own)
+                own->fd = -1; /* the journal has it */
+        if (r == 0)
+                r = adopt(server, &left);
+        free(left.pools.records);
+        free(left.sessions.records);
+        return r;
+}
