@@ -17,11 +17,14 @@ static const struct command commands[] = {
                 .run = ping_run},
         {"status", "the daemon and a pool, in numbers", .word = WORD_POOL, .options = POOL,
                 .columns = &status_columns, .run = status_run},
-        {"usage", "where a pool's memory has gone, by kind", .word = WORD_POOL,
-                .options = POOL | OPTION_BIT(OPTION_KNOWN), .columns = &usage_columns,
-                .run = usage_run,
-                .text = "The daemon asks the kernel first; if it is asked too often it answers "
-                        "from before, and\nsays how old its numbers are."},
+        {"usage", "where the memory has gone", .word = WORD_POOL,
+                .options = POOL | OPTION_BIT(OPTION_KNOWN) | OPTION_BIT(OPTION_BY) |
+                           OPTION_BIT(OPTION_WATCH) | OPTION_BIT(OPTION_DELTA) |
+                           OPTION_BIT(OPTION_SINCE),
+                .columns = &usage_columns, .run = usage_run,
+                .text = "Of the default pool by kind, else of all pools, unless one is named. The "
+                        "daemon asks the\nkernel first; if it is asked too often it answers from "
+                        "before, and says how old its\nnumbers are."},
         {"pools", "the pools that you may know of", .columns = &pools_columns, .run = pools_run},
         {"limits", "what may be used at most, and what is used", .word = WORD_POOL, .options = POOL,
                 .columns = &limits_columns, .run = limits_run},

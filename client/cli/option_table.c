@@ -3,6 +3,7 @@
 
 #include "map_options.h"
 #include "parse.h"
+#include "usage.h"
 
 #include <string.h>
 
@@ -37,7 +38,7 @@ static const char *check_rows(const char *value)
 
 static const char *check_file(const char *value)
 {
-        return value[0] ? NULL : "the name is empty: say which file to write";
+        return value[0] ? NULL : "the name is empty: say which file";
 }
 
 static const char *check_size(const char *value)
@@ -80,6 +81,14 @@ const struct option_info option_infos[OPTION_COUNT] = {
                 .help = "in at most so many rows of cells"},
         [OPTION_SVG] = {"svg", .argument = "FILE", .check = check_file,
                 .help = "as a picture for a browser; -: to standard output"},
+        [OPTION_BY] = {"by", .argument = "WHAT", .of = usage_by_names,
+                .help = "a line for each kind, session, uid, pool or label"},
+        [OPTION_WATCH] = {"watch", 'w', .argument = "TIME", .optional = true, .check = check_time,
+                .help = "again and again, with this time between, or a second"},
+        [OPTION_DELTA] = {"delta", .argument = "TIME", .optional = true, .check = check_time,
+                .help = "what changes in this time, or a second, or with --watch"},
+        [OPTION_SINCE] = {"since", .argument = "FILE", .check = check_file,
+                .help = "what has changed since --json wrote that file; -: standard input"},
         [OPTION_OVER] = {"over", .argument = "TIME", .check = check_time,
                 .help = "rates over this time from now, instead of since the start"},
         [OPTION_IDLE] = {"idle", .argument = "TIME", .check = check_time,

@@ -59,6 +59,18 @@ void table_set_header(struct table *table, size_t column, const char *header)
         table->headers[column] = header;
 }
 
+void table_hide(struct table *table, size_t column)
+{
+        size_t kept = 0;
+
+        if (table->options->value[OPTION_COLUMNS] || !options_for_people(table->options))
+                return;
+        for (size_t i = 0; i < table->shown_count; i++)
+                if (table->shown[i] != column)
+                        table->shown[kept++] = table->shown[i];
+        table->shown_count = kept;
+}
+
 void table_sort(struct table *table, const char *sort)
 {
         if (!table->sort)

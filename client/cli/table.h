@@ -41,6 +41,9 @@ struct table *table_free(struct table *table);
 /* Another name for people of a column that is not the same in all tables of a command. Borrowed. */
 void table_set_header(struct table *table, size_t column, const char *header);
 
+/* People do not see a column, unless they ask for it. */
+void table_hide(struct table *table, size_t column);
+
 /* By which column to sort where the user says nothing, as --sort has it. Borrowed. */
 void table_sort(struct table *table, const char *sort);
 

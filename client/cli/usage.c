@@ -1,107 +1,365 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "usage.h"
+
+#include "clock.h"
 #include "command.h"
+#include "complain.h"
 #include "human.h"
+#include "parse.h"
 #include "table.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /*
- * One row for each kind, of the held ranges; then "reclaimable" (freed, not yet given back),
- * "stray" (committed outside every range) and "total", which alone knows what is swapped. How old
- * and exact the committed numbers are is the same in all rows.
+ * By kind: one row for each kind, of the held ranges; then "reclaimable" (freed, not yet given
+ * back), "stray" (committed outside every range) and "total". By pool: one row each. By session,
+ * user or label: what sessions hold, where what several hold is counted for each; the total is that
+ * of their pools. How old and exact the committed numbers are is the same in all rows.
  */
 static const struct column list[] = {
-        {"kind", "KIND", COLUMN_TEXT,
-                .help = "what the ranges are for; or reclaimable, stray, total"},
+        {"group", "GROUP", COLUMN_TEXT, .help = "a kind, session, user, pool or label; or total",
+                .maybe = true},
+        {"name", "NAME", COLUMN_TEXT, .help = "label or command of a session, name of a user",
+                .maybe = true},
+        {"pool", "POOL", COLUMN_TEXT, .help = "the pool that it is of, if it is of one",
+                .maybe = true},
         {"allocated", "ALLOCATED", COLUMN_BYTES, .help = "bytes that somebody holds",
                 .maybe = true},
         {"committed", "COMMITTED", COLUMN_BYTES,
-                .help = "of them, stored by the kernel in RAM or swap"},
-        {"swapped", "SWAPPED", COLUMN_BYTES, .help = "of the total, in swap", .extra = true,
+                .help = "of them, stored by the kernel in RAM or swap", .maybe = true},
+        {"swapped", "SWAPPED", COLUMN_BYTES, .help = "of the total, in swap", .maybe = true},
+        {"reclaimable", "RECLAIMABLE", COLUMN_BYTES, .help = "freed, not yet given back",
                 .maybe = true},
+        {"stray", "STRAY", COLUMN_BYTES, .help = "stored outside every range", .maybe = true},
+        {"leased", "LEASED", COLUMN_BYTES,
+                .help = "allocated, and not handed out yet: being committed or verified",
+                .maybe = true},
+        {"host_permille", "OF HOST", COLUMN_PERMILLE,
+                .help = "committed, as a part of the host's RAM", .maybe = true},
+        {"kind", "KIND", COLUMN_TEXT, .help = "the same as group, if that is a kind", .extra = true,
+                .maybe = true},
+        {"by", "BY", COLUMN_TEXT, .help = "what the groups are: kind, session, uid, pool or label",
+                .extra = true},
+        {"total", "TOTAL", COLUMN_BOOL, .help = "whether it is the total", .extra = true},
         {"age_ns", "AGE", COLUMN_TIME, .help = "how old the committed numbers are", .extra = true,
                 .maybe = true},
         {"exact", "EXACT", COLUMN_BOOL, .help = "whether no number is an estimate", .extra = true},
+        {"at_ns", "AT", COLUMN_NUMBER, .help = "when this was, in ns since 1970", .extra = true},
+        {"delta_ns", "DELTA", COLUMN_TIME,
+                .help = "sizes are what changed in this time, unless it is null", .extra = true,
+                .maybe = true},
 };
 
 const struct columns usage_columns = COLUMNS_OF(list);
 
 #define COLUMNS (sizeof(list) / sizeof(list[0]))
 
-static int add(struct table *table, const struct filemem_usage *usage, const char *name,
-        struct cell allocated, uint64_t committed, struct cell swapped)
+enum { AT_GROUP, AT_NAME, AT_POOL, AT_VALUES };
+
+/* ---- a table --------------------------------------------------------------------------------- */
+
+static bool is_wanted(enum usage_by by, size_t column)
 {
-        const struct cell cells[COLUMNS] = {
-                CELL_TEXT(name),
-                allocated,
-                CELL_NUMBER(committed),
-                swapped,
+        switch (column) {
+        case AT_NAME:
+                return by == USAGE_BY_SESSION || by == USAGE_BY_UID;
+        case AT_POOL:
+                return by == USAGE_BY_SESSION;
+        case AT_VALUES + USAGE_SWAPPED:
+        case AT_VALUES + USAGE_RECLAIMABLE:
+        case AT_VALUES + USAGE_STRAY:
+        case AT_VALUES + USAGE_LEASED:
+                return by == USAGE_BY_POOL;
+        default:
+                return true;
+        }
+}
+
+/* People see what the rows have; programs all. */
+static void choose_columns(struct table *table, enum usage_by by)
+{
+        static const char *const headers[] = {"KIND", "SESSION", "UID", "POOL", "LABEL"};
+
+        table_set_header(table, AT_GROUP, headers[by]);
+        for (size_t i = 0; i < COLUMNS; i++)
+                if (!is_wanted(by, i))
+                        table_hide(table, i);
+}
+
+static struct cell difference(uint64_t now, uint64_t then)
+{
+        return (struct cell){
+                .present = true,
+                .differs = true,
+                .negative = now < then,
+                .number = now < then ? then - now : now - then,
+        };
+}
+
+/* then: NULL if it is no difference. */
+static struct cell value_cell(const struct usage_row *row, const struct usage_row *then,
+        enum usage_value value, bool differs)
+{
+        if (!row->known[value])
+                return CELL_NONE;
+        if (!differs)
+                return CELL_NUMBER(row->values[value]);
+        return difference(row->values[value], then ? then->values[value] : 0);
+}
+
+static uint64_t host_memory(void)
+{
+        return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct cell share_cell(struct cell committed)
+{
+        uint64_t host = host_memory();
+
+        if (!committed.present || !host)
+                return CELL_NONE;
+        committed.number = (uint64_t)((__uint128_t)committed.number * 1000 / host);
+        return committed;
+}
+
+static struct cell text_cell(const char *text)
+{
+        return text[0] ? CELL_TEXT(text) : CELL_NONE;
+}
+
+/* Stray pages are somebody's mistake. */
+static struct cell warn(struct cell cell)
+{
+        if (cell.present && cell.number && !cell.differs)
+                cell.color = COLOR_WARN;
+        return cell;
+}
+
+/* since: what is compared with; NULL: nothing. */
+static int add(struct table *table, const struct usage *usage, const struct usage_row *row,
+        const struct usage *since)
+{
+        const struct usage_row *then = since ? usage_find(since, row) : NULL;
+        struct cell values[USAGE_VALUES];
+
+        for (int value = 0; value < USAGE_VALUES; value++)
+                values[value] = value_cell(row, then, (enum usage_value)value, since);
+        const struct cell cells[] = {
+                text_cell(row->group),
+                text_cell(row->name),
+                text_cell(row->pool),
+                values[USAGE_ALLOCATED],
+                values[USAGE_COMMITTED],
+                values[USAGE_SWAPPED],
+                values[USAGE_RECLAIMABLE],
+                warn(values[USAGE_STRAY]),
+                values[USAGE_LEASED],
+                share_cell(values[USAGE_COMMITTED]),
+                usage->by == USAGE_BY_KIND ? CELL_TEXT(row->group) : CELL_NONE,
+                CELL_TEXT(usage_by_names[usage->by]),
+                CELL_NUMBER(row->total),
                 usage->age_ns == UINT64_MAX ? CELL_NONE : CELL_NUMBER(usage->age_ns),
                 CELL_NUMBER(usage->exact),
+                CELL_NUMBER(usage->at_ns),
+                since ? CELL_NUMBER(usage->at_ns - since->at_ns) : CELL_NONE,
         };
 
+        _Static_assert(sizeof(cells) / sizeof(cells[0]) == COLUMNS, "a cell for each column");
         return table_add(table, cells);
 }
 
-static int add_all(struct table *table, const struct filemem_usage *usage)
+/* What was there and is no more has given up all. */
+static int add_gone(struct table *table, const struct usage *usage, const struct usage *since)
 {
-        uint64_t allocated = usage->reclaimable;
         int r = 0;
 
-        for (int kind = 0; r == 0 && kind < FILEMEM_KINDS; kind++) {
-                allocated += usage->allocated[kind];
-                r = add(table, usage, filemem_kind_name((enum filemem_kind)kind),
-                        CELL_NUMBER(usage->allocated[kind]), usage->committed[kind], CELL_NONE);
+        for (size_t i = 0; r == 0 && i < since->count; i++) {
+                struct usage_row row = since->rows[i];
+
+                if (usage_find(usage, &row))
+                        continue;
+                memset(row.values, 0, sizeof(row.values));
+                r = add(table, usage, &row, since);
         }
-        if (r == 0)
-                r = add(table, usage, "reclaimable", CELL_NUMBER(usage->reclaimable),
-                        usage->reclaimable_committed, CELL_NONE);
-        if (r == 0)
-                r = add(table, usage, "stray", CELL_NONE, usage->stray, CELL_NONE);
-        if (r == 0)
-                r = add(table, usage, "total", CELL_NUMBER(allocated), usage->total,
-                        CELL_NUMBER(usage->swapped));
         return r;
 }
 
-/* For people, below the table. */
-static void print_footer(const struct filemem_usage *usage, const struct options *options)
+static int print_table(
+        const struct usage *usage, const struct usage *since, const struct options *options)
 {
-        char swapped[HUMAN_MAX], age[HUMAN_MAX];
+        struct table *table;
+        int r = table_new("usage", &usage_columns, options, &table);
 
-        if (usage->age_ns == UINT64_MAX) {
+        if (r < 0)
+                return r;
+        choose_columns(table, usage->by);
+        for (size_t i = 0; r == 0 && i < usage->count; i++)
+                if (!usage->rows[i].total)
+                        r = add(table, usage, &usage->rows[i], since);
+        if (r == 0 && since)
+                r = add_gone(table, usage, since);
+        for (size_t i = 0; r == 0 && i < usage->count; i++)
+                if (usage->rows[i].total)
+                        r = add(table, usage, &usage->rows[i], since);
+        if (r == 0)
+                r = table_print(table);
+        table_free(table);
+        return r;
+}
+
+/* ---- for people, below the table ------------------------------------------------------------- */
+
+static const char *format_size(uint64_t bytes, const struct options *options, char *text)
+{
+        if (!options->bytes)
+                return human_size(bytes, text);
+        snprintf(text, HUMAN_MAX, "%llu bytes", (unsigned long long)bytes);
+        return text;
+}
+
+static void print_footer(
+        const struct usage *usage, const struct usage *since, const struct options *options)
+{
+        const struct usage_row *total = &usage->rows[usage->count - 1];
+        char swapped[HUMAN_MAX], age[HUMAN_MAX], host[HUMAN_MAX];
+
+        if (usage->age_ns == UINT64_MAX)
                 puts("Committed was never counted.");
-                return;
-        }
-        if (options->bytes)
-                snprintf(
-                        swapped, sizeof(swapped), "%llu bytes", (unsigned long long)usage->swapped);
         else
-                human_size(usage->swapped, swapped);
-        printf("Committed was counted %s ago and is %s; %s of it in swap.\n",
-                human_time(usage->age_ns, age), usage->exact ? "exact" : "in part an estimate",
-                swapped);
+                printf("Committed was counted %s ago and is %s; %s of it in swap. The host has "
+                       "%s.\n",
+                        human_time(usage->age_ns, age),
+                        usage->exact ? "exact" : "in part an estimate",
+                        format_size(total->values[USAGE_SWAPPED], options, swapped),
+                        format_size(host_memory(), options, host));
+        if (usage->by != USAGE_BY_KIND && usage->by != USAGE_BY_POOL)
+                puts("What several sessions hold is counted for each; the total is that of the "
+                     "pools.");
+        if (since)
+                printf("Sizes are what changed in %s.\n",
+                        human_time(usage->at_ns - since->at_ns, age));
+}
+
+static int print(
+        const struct usage *usage, const struct usage *since, const struct options *options)
+{
+        int r = print_table(usage, since, options);
+
+        if (r == 0 && options_for_people(options) && !options->no_header)
+                print_footer(usage, since, options);
+        return r;
+}
+
+/* ---- once, twice, again and again ------------------------------------------------------------ */
+
+static enum usage_by get_by(const struct options *options)
+{
+        const char *name = options->value[OPTION_BY];
+        int by = USAGE_BY_KIND;
+
+        while (name && strcmp(usage_by_names[by], name) != 0)
+                by++;
+        return (enum usage_by)by;
+}
+
+static int ask(filemem_session *session, const struct options *options, struct usage *ret)
+{
+        return usage_ask(session, get_by(options), options->pool,
+                option_is_given(options, OPTION_KNOWN), ret);
+}
+
+#define WAIT_DEFAULT UINT64_C(1000000000)
+
+/* The value of --watch or --delta, if it was said. */
+static uint64_t get_time(const struct options *options, enum option_id id)
+{
+        uint64_t time = WAIT_DEFAULT;
+
+        if (options->value[id])
+                parse_time(options->value[id], &time);
+        return time;
+}
+
+/* Each time on a screen of its own where there is one. */
+static void begin_screen(const struct options *options)
+{
+        if (options_for_people(options) && isatty(STDOUT_FILENO))
+                fputs("\033[H\033[2J", stdout);
+        else if (options_for_people(options))
+                putchar('\n');
+}
+
+/* Until somebody ends it, or nobody reads what it writes. *since: NULL for no differences. */
+static int watch(filemem_session *session, const struct options *options, struct usage *since)
+{
+        bool delta = option_is_given(options, OPTION_DELTA);
+        uint64_t time = get_time(options, OPTION_WATCH);
+        struct usage usage;
+        int r = 0;
+
+        for (unsigned round = 0; r == 0; round++) {
+                r = ask(session, options, &usage);
+                if (r < 0)
+                        break;
+                if (round || (isatty(STDOUT_FILENO) && options_for_people(options)))
+                        begin_screen(options);
+                r = print(&usage, since, options);
+                if (delta) {
+                        usage_free(since);
+                        *since = usage;
+                } else {
+                        usage_free(&usage);
+                }
+                if (fflush(stdout) != 0)
+                        break; /* which is told at the end */
+                clock_wait(time);
+        }
+        return r;
+}
+
+static int once(filemem_session *session, const struct options *options, const struct usage *since)
+{
+        struct usage usage;
+        int r = ask(session, options, &usage);
+
+        if (r < 0)
+                return r;
+        r = print(&usage, since, options);
+        usage_free(&usage);
+        return r;
+}
+
+/* What to compare with. Returns 0, a negative errno, or an exit code. */
+static int get_since(filemem_session *session, const struct options *options, struct usage *ret)
+{
+        const char *path = options->value[OPTION_SINCE], *sentence;
+        int r;
+
+        if (path) {
+                sentence = usage_read(path, get_by(options), ret);
+                return sentence ? (int)complain("--since: %s %s", path, sentence) : 0;
+        }
+        r = ask(session, options, ret);
+        if (r == 0)
+                clock_wait(get_time(options,
+                        option_is_given(options, OPTION_WATCH) ? OPTION_WATCH : OPTION_DELTA));
+        return r;
 }
 
 int usage_run(filemem_session *session, const struct options *options)
 {
-        struct filemem_usage usage;
-        struct table *table;
-        const char *pool = options->pool ? options->pool : DEFAULT_POOL;
-        int r = option_is_given(options, OPTION_KNOWN)
-                        ? filemem_usage_of(session, pool, &usage)
-                        : filemem_update_usage_of(session, pool, &usage);
+        bool differs =
+                option_is_given(options, OPTION_SINCE) || option_is_given(options, OPTION_DELTA);
+        struct usage since = {0};
+        int r = differs ? get_since(session, options, &since) : 0;
 
-        if (r < 0)
+        if (r)
                 return r;
-        r = table_new("usage", &usage_columns, options, &table);
-        if (r < 0)
-                return r;
-        r = add_all(table, &usage);
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        if (r == 0 && options_for_people(options) && !options->no_header)
-                print_footer(&usage, options);
+        if (option_is_given(options, OPTION_WATCH))
+                r = watch(session, options, differs ? &since : NULL);
+        else
+                r = once(session, options, differs ? &since : NULL);
+        usage_free(&since);
         return r;
 }

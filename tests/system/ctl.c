@@ -41,7 +41,7 @@ int ctl_run(const char *line)
         char command[4096];
         pid_t child;
 
-        snprintf(command, sizeof(command), "%s %s </dev/null", FILEMEM_CTL, line);
+        snprintf(command, sizeof(command), "</dev/null %s %s", FILEMEM_CTL, line);
         child = fork();
         ck_assert_int_ge(child, 0);
         if (!child) {
