@@ -108,6 +108,16 @@ others=$(nm -D --defined-only "$libdir/libfilemem.so.0" | awk '{ print $3 }' | s
         grep -v -e '^filemem_[a-z]' -e '^LIBFILEMEM_0$' || true)
 [ -z "$others" ] || [ -n "$sanitize" ] || fail "exports more than the header: $others"
 
+say "manual"
+pages=$prefix/share/man/man3
+functions=$(nm -D --defined-only "$libdir"/libfilemem*.so.0 | sed -n 's/.* T \(filemem_[a-z_]*\)@.*/\1/p')
+[ "$(echo "$functions" | wc -l)" -gt 50 ] || fail "exports only: $functions"
+for function in $functions; do
+        [ -f "$pages/$function.3" ] || fail "no page for $function"
+done
+page=$pages/$(sed -n 's|^\.so man3/||p' "$pages/filemem_decref.3")
+grep -q '^\.TH FILEMEM_INCREF 3' "$page" || fail "filemem_decref(3) is $page"
+
 say "programs"
 "$prefix/bin/filememctl" --version
 code=0
