@@ -99,6 +99,36 @@ int service_start(struct service *service, const char *config)
         return r;
 }
 
+int service_start_pinned(struct service *service, enum pinning pinning, const char *config)
+{
+        cpu_set_t before;
+        int r;
+
+        sched_getaffinity(0, sizeof(before), &before);
+        pinning_enter_other(pinning);
+        r = service_start(service, config);
+        pinning_leave(&before);
+        return r;
+}
+
+uint64_t service_memory(const struct service *service, const char *name)
+{
+        size_t length = strlen(name);
+        uint64_t value = 0;
+        char text[128];
+        FILE *file;
+
+        snprintf(text, sizeof(text), "/proc/%d/status", service->pid);
+        file = fopen(text, "re");
+        if (!file)
+                return 0;
+        while (fgets(text, sizeof(text), file))
+                if (!strncmp(text, name, length) && text[length] == ':')
+                        value = strtoull(text + length + 1, NULL, 10);
+        fclose(file);
+        return value * 1024;
+}
+
 void service_stop(struct service *service)
 {
         char path[96];

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bench/pinning.h"
+
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -18,6 +21,12 @@ struct service {
  * Returns 0 or a negative errno; after an error there is nothing to stop.
  */
 int service_start(struct service *service, const char *config);
+
+/* The same with the daemon where the side that answers is; this thread is pinned as before then. */
+int service_start_pinned(struct service *service, enum pinning pinning, const char *config);
+
+/* A line of its /proc/PID/status, such as "VmRSS", in bytes; 0 if it cannot be read. */
+uint64_t service_memory(const struct service *service, const char *line);
 
 /* Ends it and removes the folder. */
 void service_stop(struct service *service);

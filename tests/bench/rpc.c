@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/scenario.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "bench/partner.h"
+#include "bench/service.h"
+#include "bench/statistics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <filemem/filemem.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/*
+ * Scenarios 7 and 8: one client and its daemon. The service and its floor take turns, so that both
+ * see the same machine.
+ */
+#define TURNS        10
+#define BATCH        64
+#define PAGE_SIZE    ((uint64_t)sysconf(_SC_PAGESIZE))
+#define MESSAGE_SIZE 20 /* bytes: a request or a reply about one allocation */
+
+#define CONFIG "[pool default]\ncapacity = 64G\n"
+
+/* What the two scenarios have in common. */
+struct talk {
+        struct service service;
+        struct partner partner;
+        filemem_session *session;
+        filemem_queue *queue;
+        uint32_t *times;
+        size_t time_count;
+        uint64_t time, floor, pipelined, memfd;
+};
+
+static void talk_close(struct talk *talk)
+{
+        filemem_queue_close(talk->queue);
+        filemem_close(talk->session);
+        if (talk->service.pid > 0)
+                service_stop(&talk->service);
+        partner_end(&talk->partner);
+        free(talk->times);
+}
+
+static int talk_open(struct talk *talk, enum pinning pinning, uint64_t count)
+{
+        int r;
+
+        *talk = (struct talk){.times = calloc(count, sizeof(uint32_t))};
+        r = talk->times ? service_start_pinned(&talk->service, pinning, CONFIG) : -ENOMEM;
+        if (r < 0)
+                talk->service.pid = 0;
+        if (r == 0)
+                r = filemem_open(talk->service.socket, NULL, &talk->session);
+        if (r == 0)
+                r = partner_start_echo(&talk->partner, pinning);
+        if (r == 0)
+                r = filemem_queue_open(talk->session, NULL, &talk->queue);
+        if (r < 0)
+                talk_close(talk);
+        return r;
+}
+
+static int add_floors(struct talk *talk, uint64_t rounds)
+{
+        uint64_t time;
+        int r = partner_ping(&talk->partner, MESSAGE_SIZE, 1, rounds, &time);
+
+        if (r < 0)
+                return r;
+        talk->floor += time;
+        r = partner_ping(&talk->partner, MESSAGE_SIZE, BATCH, rounds, &time);
+        talk->pipelined += time;
+        return r;
+}
+
+/* ---- pairs -------------------------------------------------------------------------------------
+ */
+
+/* What a program without a server does for memory that it can hand on. */
+static int make_memfd(void)
+{
+        const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+        cleanup_(fd_closep) int fd = memfd_create("bench", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        void *address;
+
+        if (fd < 0 || ftruncate(fd, (off_t)PAGE_SIZE) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)
+                return -errno;
+        address = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (address == MAP_FAILED)
+                return -errno;
+        return munmap(address, PAGE_SIZE) < 0 ? -errno : 0;
+}
+
+static int add_memfds(struct talk *talk, uint64_t rounds)
+{
+        uint64_t start = clock_now();
+        int r = 0;
+
+        for (uint64_t i = 0; r == 0 && i < rounds; i++)
+                r = make_memfd();
+        talk->memfd += clock_now() - start;
+        return r;
+}
+
+static int add_pairs(struct talk *talk, uint64_t rounds)
+{
+        uint64_t start = clock_now(), before = start;
+
+        for (uint64_t i = 0; i < rounds; i++) {
+                struct filemem_range range;
+                uint64_t now;
+                int r = filemem_allocate(talk->session, PAGE_SIZE, FILEMEM_ANONYMOUS, &range);
+
+                if (r == 0)
+                        r = filemem_release(talk->session, range);
+                if (r < 0)
+                        return r;
+                now = clock_now();
+                talk->times[talk->time_count++] = statistics_time(before, now);
+                before = now;
+        }
+        talk->time += clock_now() - start;
+        return 0;
+}
+
+static void report_talk(struct report *report, enum pinning pinning, struct talk *talk, uint64_t n,
+        uint64_t rounds, uint64_t operations)
+{
+        struct report_row *row = report_row(report, pinning_name(pinning), n);
+
+        report_add(row, "ns_per_op", (double)talk->time / (double)operations);
+        report_add(row, "floor_ns", (double)talk->floor / (double)rounds);
+        report_add(row, "floor_64_ns", (double)talk->pipelined / (double)rounds);
+        if (talk->time_count) {
+                report_add(row, "p50_ns", statistics_percentile(talk->times, talk->time_count, 50));
+                report_add(row, "p99_ns", statistics_percentile(talk->times, talk->time_count, 99));
+        }
+        if (talk->memfd)
+                report_add(row, "memfd_ns", (double)talk->memfd / (double)rounds);
+}
+
+static int run_pairs(struct report *report, enum pinning pinning, uint64_t n)
+{
+        struct talk talk;
+        int r = talk_open(&talk, pinning, n);
+
+        if (r < 0)
+                return r;
+        for (unsigned i = 0; r == 0 && i < TURNS; i++) {
+                r = add_pairs(&talk, n / TURNS);
+                if (r == 0)
+                        r = add_floors(&talk, n / TURNS);
+                if (r == 0)
+                        r = add_memfds(&talk, n / TURNS);
+        }
+        if (r == 0)
+                report_talk(report, pinning, &talk, n, n, n);
+        talk_close(&talk);
+        return r;
+}
+
+/* ---- batches -----------------------------------------------------------------------------------
+ */
+
+struct batch {
+        struct filemem_range ranges[BATCH];
+        unsigned count;
+        int error;
+};
+
+static void take(const struct filemem_completion *completion)
+{
+        struct batch *batch = completion->data;
+
+        if (completion->result < 0)
+                batch->error = completion->result;
+        batch->ranges[batch->count++] = completion->range;
+}
+
+static int allocate_batch(struct talk *talk, struct batch *batch)
+{
+        struct filemem_operation operations[BATCH];
+        int r;
+
+        *batch = (struct batch){0};
+        for (unsigned i = 0; i < BATCH; i++)
+                operations[i] = (struct filemem_operation){
+                        .code = FILEMEM_DO_ALLOCATE,
+                        .length = PAGE_SIZE,
+                        .kind = FILEMEM_ANONYMOUS,
+                        .done = take,
+                        .data = batch,
+                };
+        r = filemem_submit(talk->queue, operations, BATCH);
+        if (r == 0)
+                r = filemem_wait(talk->queue, 0);
+        return r < 0 ? r : batch->error;
+}
+
+static int release_batch(struct talk *talk, const struct batch *batch)
+{
+        struct filemem_operation operations[BATCH];
+        int r;
+
+        for (unsigned i = 0; i < BATCH; i++)
+                operations[i] = (struct filemem_operation){
+                        .code = FILEMEM_DO_RELEASE, .range = batch->ranges[i]};
+        r = filemem_submit(talk->queue, operations, BATCH);
+        return r < 0 ? r : filemem_flush(talk->queue);
+}
+
+static int add_batches(struct talk *talk, uint64_t rounds)
+{
+        uint64_t start = clock_now();
+        int r = 0;
+
+        for (uint64_t i = 0; r == 0 && i < rounds; i++) {
+                struct batch batch;
+
+                r = allocate_batch(talk, &batch);
+                if (r == 0)
+                        r = release_batch(talk, &batch);
+        }
+        /* The last releases are part of it. */
+        if (r == 0)
+                r = filemem_ping(talk->session);
+        talk->time += clock_now() - start;
+        return r;
+}
+
+static int run_batches(struct report *report, enum pinning pinning, uint64_t n)
+{
+        struct talk talk;
+        int r = talk_open(&talk, pinning, n);
+
+        if (r < 0)
+                return r;
+        for (unsigned i = 0; r == 0 && i < TURNS; i++) {
+                r = add_batches(&talk, n / TURNS);
+                if (r == 0)
+                        r = add_floors(&talk, n / TURNS);
+        }
+        if (r == 0)
+                report_talk(report, pinning, &talk, n, n, n * 2 * BATCH);
+        talk_close(&talk);
+        return r;
+}
+
+int rpc_pair_run(const struct scenario_sizes *sizes, struct report *report)
+{
+        return pinning_run_all(sizes, report, 20000, TURNS, run_pairs);
+}
+
+int rpc_batch_run(const struct scenario_sizes *sizes, struct report *report)
+{
+        return pinning_run_all(sizes, report, 2000, TURNS, run_batches);
+}
