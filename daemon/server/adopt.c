@@ -205,6 +205,8 @@ static int resume_pool(
 
         if (r < 0)
                 return r;
+        if (record->flags & STATE_POOL_UNSIZED)
+                options.capacity = 0;
         return pools_adopt(&server->pools, pool, &options, record->id,
                 record->flags & STATE_POOL_PRIVATE, record->uid);
 }

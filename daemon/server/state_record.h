@@ -20,6 +20,7 @@ enum state_record_type {
 #define STATE_POOL_VERIFY  2u
 #define STATE_POOL_HUGE    4u
 #define STATE_POOL_PRIVATE 8u
+#define STATE_POOL_UNSIZED 16u /* the configuration said nothing of its capacity */
 
 #define STATE_SESSION_GREETED   1u
 #define STATE_SESSION_READ_ONLY 2u

@@ -77,7 +77,8 @@ static void describe_pool(const struct served *served, struct state_record *ret)
                 .flags = (options->exec ? STATE_POOL_EXEC : 0) |
                          (options->zero_verify ? STATE_POOL_VERIFY : 0) |
                          (options->huge_advise ? STATE_POOL_HUGE : 0) |
-                         (served->is_private ? STATE_POOL_PRIVATE : 0),
+                         (served->is_private ? STATE_POOL_PRIVATE : 0) |
+                         (options->capacity ? 0 : STATE_POOL_UNSIZED),
                 .pool_state.capacity = information.capacity,
         };
         strcpy(ret->pool_state.name, served_name(served));

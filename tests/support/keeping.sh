@@ -6,7 +6,7 @@
 
 # What it sees of a daemon that was started again: see docs/operations.md.
 # shellcheck disable=SC2034 # for those who source this
-after_restart=reset
+after_restart=kept
 
 # keeping_programs BUILD_FOLDER | keeping_programs --inside FOLDER: what has to be copied.
 keeping_programs() {
