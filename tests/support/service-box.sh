@@ -76,7 +76,7 @@ drop_in() {
 }
 
 remove_drop_ins() {
-        rm -r "/run/systemd/system/$1.d"
+        rm "/run/systemd/system/$1.d/test.conf"
         systemctl daemon-reload
 }
 
@@ -86,6 +86,17 @@ show_journal() {
                 -u filememd.socket >&2
 }
 
+# A daemon with a sanitizer in it dies of a signal as one without does; and to look for leaks it
+# would need ptrace(), which the filter of the service does not let it have: other tests look.
+tame_sanitizers() {
+        [[ $(ldd /usr/sbin/filememd) == *lib[at]san* ]] || return 0
+        mkdir -p /run/systemd/system/filememd.service.d
+        cat >/run/systemd/system/filememd.service.d/sanitizers.conf <<'UNIT'
+[Service]
+Environment=ASAN_OPTIONS=detect_leaks=0:handle_segv=0 TSAN_OPTIONS=handle_segv=0
+UNIT
+}
+
 box_inside() {
         box_stage=$1
         unset FILEMEM_SOCKET
@@ -93,6 +104,7 @@ box_inside() {
         cp -a "$box_stage/root/." /
         ldconfig
         systemd-sysusers
+        tame_sanitizers
         systemctl daemon-reload
         test_inside
 }

@@ -38,7 +38,7 @@ check_journal() {
         [[ $line =~ \"FILEMEM_SESSION\":\"[0-9]+\" ]] || fail "the journal has no session: $line"
         [[ $line =~ \"FILEMEM_PID\":\"[0-9]+\" ]] || fail "the journal has no process: $line"
         journalctl --update-catalog
-        journalctl -q -x FILEMEM_EVENT=SESSION_ENDED | grep -q 'Subject: A session was ended' ||
+        journalctl -q -x FILEMEM_EVENT=SESSION_ENDED | grep 'Subject: A session was ended' >/dev/null ||
                 fail 'the catalog does not explain it'
         echo 'ok: fields and explanation of a line in the journal'
 }
@@ -107,7 +107,7 @@ CONF
         systemctl daemon-reload
         expect 'may map what can be executed and written' no "$(property MemoryDenyWriteExecute)"
         check_exec_pool
-        rm -r /run/systemd/system/filememd.service.d /etc/filemem/filememd.conf.d
+        rm -r /run/systemd/system/filememd.service.d/exec-pools.conf /etc/filemem/filememd.conf.d
         systemctl daemon-reload
         systemctl restart filememd.service
 }
@@ -137,7 +137,7 @@ check_no_configuration() {
         systemctl stop filememd.service
         mv /etc/filemem/filememd.conf /etc/filemem/away
         systemctl start filememd.service 2>/dev/null && fail 'it starts without its configuration'
-        journalctl -q -o cat -u filememd.service | grep -q 'filememd.conf: .*No such file' ||
+        journalctl -q -o cat -u filememd.service | grep 'filememd.conf: .*No such file' >/dev/null ||
                 fail 'the journal does not say that there is no configuration'
         echo 'ok: without its configuration it does not start, and says so'
         mv /etc/filemem/away /etc/filemem/filememd.conf

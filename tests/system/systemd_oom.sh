@@ -28,7 +28,7 @@ run_out_of_memory() {
 
 # Nobody else kills it here. With the controllers of cgroup 1 systemd does not hear why it died.
 was_killed() {
-        journalctl -q -o cat -u filememd.service | grep -q 'code=killed, status=9/KILL'
+        journalctl -q -o cat -u filememd.service | grep 'code=killed, status=9/KILL' >/dev/null
 }
 
 check_preference() {
