@@ -73,6 +73,7 @@ __attribute__((format(printf, 2, 0))) static void emit(
         record->message = message;
         if (!log_elsewhere || !log_elsewhere(record))
                 write_stderr(record);
+        record->message = NULL;
         errno = saved;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -78,11 +79,14 @@ static bool send_record(const struct log_record *record)
 bool service_log_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
-        unsigned long long device, inode;
+        char here[64];
         struct stat info;
 
-        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-               fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device && info.st_ino == inode;
+        if (!stream || fstat(STDERR_FILENO, &info) < 0)
+                return false;
+        snprintf(here, sizeof(here), "%llu:%llu", (unsigned long long)info.st_dev,
+                (unsigned long long)info.st_ino);
+        return strcmp(stream, here) == 0;
 }
 
 void service_log_start(void)

@@ -6,6 +6,7 @@
 """
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,21 @@ class Notify(unittest.TestCase):
             self.assertGreater(int(systemd.message(reloading)["MONOTONIC_USEC"]), 0)
             systemd.wait_for("READY", "1", after=reloading)
             self.assertIn(line, self.log())
+
+    def test_client_cannot_flood_the_log_and_what_is_left_out_is_said(self):
+        self.launch().wait_ready()
+        for _ in range(300):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+                client.connect(self.socket)
+                client.send(b"what is this")
+                self.assertGreater(len(client.recv(65536)), 0)  # Goodbye
+        ended = [line for line in self.log().splitlines() if "ended session" in line]
+        self.assertEqual(len(ended), 10)
+        end = time.monotonic() + 40
+        wanted = "left out 290 more lines of the kind SESSION_ENDED, which user %d" % os.getuid()
+        while wanted not in self.log():
+            self.assertLess(time.monotonic(), end, self.log())
+            time.sleep(0.2)
 
     def test_stopping_is_said_before_the_end(self):
         systemd = self.launch().wait_ready()

@@ -68,6 +68,19 @@ check_process() {
         echo "ok: status line: $(property StatusText)"
 }
 
+# What an operator sees first.
+check_status() {
+        local status line
+        status=$(systemctl status --no-pager filememd.service)
+        for line in 'filememd.service - Memory server' 'Active: active (running)' \
+                'TriggeredBy: ● filememd.socket' 'Docs: man:filememd(8)' \
+                'Status: "0 sessions in 1 pool; 0 MiB held, 0 MiB stored; ' \
+                'CGroup: /filemem.slice/filememd.service' ': version ' ', serving 1 pool at '; do
+                [[ $status == *"$line"* ]] || fail "systemctl status lacks '$line': $status"
+        done
+        echo 'ok: systemctl status reads well'
+}
+
 # In the sandbox counting is as fast as it is outside of it, and refused system calls are seen.
 check_sandbox() {
         local here
@@ -161,6 +174,7 @@ test_inside() {
         expect 'state after the first client' active "$(property ActiveState)"
         first=$(property MainPID)
         check_process
+        check_status
         check_sandbox
         check_access
         check_journal
