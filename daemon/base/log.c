@@ -138,15 +138,3 @@ void log_flush(uint64_t now)
                         say_left_out(&ended);
         } while (found);
 }
-
-void log_line(enum log_level level, const char *format, ...)
-{
-        struct log_record record = {.level = level, .about = log_nobody()};
-        va_list arguments;
-
-        if (level > log_maximum)
-                return;
-        va_start(arguments, format);
-        emit(&record, format, arguments);
-        va_end(arguments);
-}

@@ -54,7 +54,7 @@ void log_setup(enum log_level maximum, bool levels);
 
 struct log_record {
         const char *event;   /* its name, such as "SERVING" */
-        const char *id;      /* 32 hexadecimal digits; NULL: none */
+        const char *id;      /* 32 hexadecimal digits */
         const char *message; /* one line, without its end */
         enum log_level level;
         struct log_about about;
@@ -73,11 +73,3 @@ __attribute__((format(printf, 3, 4))) void log_event(
 
 /* Says how many lines were left out, of what was limited until now. Call it now and then. */
 void log_flush(uint64_t now);
-
-/* A line of no kind. */
-__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
-
-#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)

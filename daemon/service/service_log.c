@@ -66,10 +66,8 @@ static bool send_record(const struct log_record *record)
         add_text(&fields, message, sizeof(message), "MESSAGE", record->message);
         add(&fields, identifier, sizeof(identifier) - 1);
         add_number(&fields, "PRIORITY", (unsigned long long)record->level);
-        if (record->id) {
-                add_text(&fields, id, sizeof(id), "MESSAGE_ID", record->id);
-                add_text(&fields, event, sizeof(event), "FILEMEM_EVENT", record->event);
-        }
+        add_text(&fields, id, sizeof(id), "MESSAGE_ID", record->id);
+        add_text(&fields, event, sizeof(event), "FILEMEM_EVENT", record->event);
         if (record->about.pool)
                 add_text(&fields, pool, sizeof(pool), "FILEMEM_POOL", record->about.pool);
         add_about(&fields, &record->about);

@@ -71,7 +71,7 @@ class FakeSystemd:
         self.heard_at = time.monotonic()
         return self
 
-    def kill(self, number, timeout=10):
+    def kill(self, number, timeout=60):
         """Returns what Popen calls the exit code: -N for signal N."""
         self.process.send_signal(number)
         return self.process.wait(timeout)
@@ -92,7 +92,7 @@ class FakeSystemd:
 
     # ---- what it has said -----------------------------------------------------------------------
 
-    def wait(self, wanted, timeout=10):
+    def wait(self, wanted, timeout=60):
         """Waits until wanted(messages since the start) is true, and returns that."""
         end = time.monotonic() + timeout
         with self.arrived:
@@ -104,7 +104,7 @@ class FakeSystemd:
                     said = [message for _, message in self.messages]
                     raise AssertionError("not within %g s; it said %r" % (timeout, said))
 
-    def wait_for(self, key, value=None, after=0, timeout=10):
+    def wait_for(self, key, value=None, after=0, timeout=60):
         """The first message with the key, and the value if one is said, of those from `after` on.
         Returns its index."""
 
@@ -116,7 +116,7 @@ class FakeSystemd:
 
         return self.wait(wanted, timeout)[0]
 
-    def wait_ready(self, timeout=10):
+    def wait_ready(self, timeout=60):
         self.wait_for("READY", "1", timeout=timeout)
         return self
 
