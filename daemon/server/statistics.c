@@ -127,9 +127,11 @@ static const char *const names[OUTCOME_COUNT] = {
 
 void statistics_name_outcome(int outcome, char *ret, size_t size)
 {
-        const char *from = outcome > 0 ? names[outcome] + strlen("OUTCOME_") : "error";
+        const char *from = "error";
         size_t i;
 
+        if (outcome > 0 && outcome < OUTCOME_COUNT)
+                from = names[outcome] + strlen("OUTCOME_");
         for (i = 0; from[i] && i + 1 < size; i++)
                 ret[i] = (char)tolower((unsigned char)from[i]);
         ret[i] = 0;

@@ -19,7 +19,8 @@ static const struct page_plan plan[] = {
 
 static struct page_header *new_page(void)
 {
-        struct page_header *page = calloc(1, page_size(plan, SECTIONS));
+        size_t size = page_size(plan, SECTIONS);
+        struct page_header *page = calloc(1, size);
 
         ck_assert_ptr_nonnull(page);
         page_init(page, plan, SECTIONS);
