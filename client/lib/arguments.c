@@ -15,12 +15,6 @@ int arguments_check_call(const filemem_session *session)
         return 0;
 }
 
-bool arguments_is_range(const filemem_session *session, uint64_t start, uint64_t end)
-{
-        return start < end && end <= session->capacity &&
-               ((start | end) & (session->page_size - 1)) == 0;
-}
-
 int arguments_check_range(const filemem_session *session, struct filemem_range range)
 {
         int r = arguments_check_call(session);

@@ -15,4 +15,8 @@ int arguments_check_length(const filemem_session *session, uint64_t length);
 int arguments_check_pool(const filemem_session *session, const char *pool, char **ret);
 
 /* Whether a range that the daemon sent lies in the pool, aligned and not empty. */
-bool arguments_is_range(const filemem_session *session, uint64_t start, uint64_t end);
+static inline bool arguments_is_range(const filemem_session *session, uint64_t start, uint64_t end)
+{
+        return start < end && end <= session->capacity &&
+               ((start | end) & (session->page_size - 1)) == 0;
+}

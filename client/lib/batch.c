@@ -11,18 +11,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* With the message that it has at first. */
+struct batch_memory {
+        struct batch batch;
+        struct message message;
+};
+
 static struct batch *batch_new(filemem_session *session)
 {
-        struct batch *batch = mmap(
-                NULL, sizeof(*batch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        struct batch_memory *memory = exchange_map(sizeof(*memory));
+        struct batch *batch = &memory->batch;
 
-        if (batch == MAP_FAILED)
+        if (!memory)
                 return NULL;
-        batch->exchange.message = exchange_new_message();
-        if (!batch->exchange.message) {
-                munmap(batch, sizeof(*batch));
-                return NULL;
-        }
+        exchange_init_message(&memory->message);
+        batch->exchange.message = &memory->message;
         batch->exchange.batch = batch;
         batch->exchange.request.exchange = &batch->exchange;
         batch->exchange.request.buffer = batch->buffer;
@@ -59,14 +62,13 @@ void batch_put(filemem_session *session, struct batch *batch)
 
 void batch_deinit_all(filemem_session *session)
 {
-        struct batch *batch = session->batches;
+        struct batch *batch = session->batches, *older;
 
-        while (batch) {
-                struct batch *older = batch->older;
-
-                exchange_free_message(batch->exchange.message);
-                munmap(batch, sizeof(*batch));
-                batch = older;
+        for (older = batch; older; older = older->older)
+                exchange_drop_fd(&older->exchange);
+        for (; batch; batch = older) {
+                older = batch->older;
+                munmap(batch, sizeof(struct batch_memory));
         }
         session->batches = NULL;
 }

@@ -11,22 +11,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static void *map_memory(size_t size)
+/* With the message that it has at first. */
+struct exchange_memory {
+        struct exchange exchange;
+        struct message message;
+};
+
+void *exchange_map(size_t size)
 {
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         return memory == MAP_FAILED ? NULL : memory;
 }
 
-struct message *exchange_new_message(void)
+void exchange_init_message(struct message *message)
 {
-        struct message *message = map_memory(sizeof(*message));
-
-        if (!message)
-                return NULL;
         arena_init_in(&message->arena, message->block, sizeof(message->block));
         message->fd = -1;
-        return message;
 }
 
 /* Deadlines are times of that clock. */
@@ -42,16 +43,14 @@ static void init_wake(pthread_cond_t *wake)
 
 static struct exchange *exchange_new(filemem_session *session)
 {
-        struct exchange *exchange = map_memory(sizeof(*exchange));
-        struct message *message = exchange ? exchange_new_message() : NULL;
+        struct exchange_memory *memory = exchange_map(sizeof(*memory));
+        struct exchange *exchange = &memory->exchange;
 
-        if (!message) {
-                if (exchange)
-                        munmap(exchange, sizeof(*exchange));
+        if (!memory)
                 return NULL;
-        }
         init_wake(&exchange->wake);
-        exchange->message = message;
+        exchange_init_message(&memory->message);
+        exchange->message = &memory->message;
         exchange->request.exchange = exchange;
         exchange->request.buffer = exchange->buffer;
         exchange->older = atomic_load(&session->exchanges);
@@ -96,12 +95,6 @@ static void drop_fd(struct message *message)
 
         if (fd >= 0)
                 close(fd);
-}
-
-void exchange_free_message(struct message *message)
-{
-        drop_fd(message);
-        munmap(message, sizeof(*message));
 }
 
 void exchange_drop_fd(struct exchange *exchange)
@@ -162,19 +155,19 @@ int call_init(filemem_session *session)
         return 0;
 }
 
+/* Messages are traded: all are looked at before any memory goes. */
 void call_deinit(filemem_session *session)
 {
-        struct exchange *exchange = atomic_load(&session->exchanges);
+        struct exchange *exchange = atomic_load(&session->exchanges), *older;
 
-        while (exchange) {
-                struct exchange *older = exchange->older;
-
-                exchange_free_message(exchange->message);
-                munmap(exchange, sizeof(*exchange));
-                exchange = older;
+        for (older = exchange; older; older = older->older)
+                drop_fd(older->message);
+        batch_deinit_all(session);
+        for (; exchange; exchange = older) {
+                older = exchange->older;
+                munmap(exchange, sizeof(struct exchange_memory));
         }
         atomic_store(&session->exchanges, NULL);
-        batch_deinit_all(session);
         request_deinit(session);
 }
 

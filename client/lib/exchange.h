@@ -24,9 +24,9 @@ void exchange_drop_fd(struct exchange *exchange);
 /* The caller holds the lock. Its request has left the log: if nobody has it, it is put. */
 void exchange_retire(filemem_session *session, struct exchange *exchange);
 
-/* Memory for a reply; NULL if there is none. */
-struct message *exchange_new_message(void);
-void exchange_free_message(struct message *message);
+/* Zeroed memory for an exchange and its message; NULL if there is none. */
+void *exchange_map(size_t size);
+void exchange_init_message(struct message *message);
 
 /* Adds a release to what is encoded in a buffer up to `end`, which has room. Returns its end. */
 size_t exchange_encode_release(

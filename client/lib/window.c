@@ -5,9 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* In place of an address: the reservation there is lost, and something else may be mapped there. */
-#define CHUNK_LOST ((uintptr_t)1)
-
 static void *reserve(size_t size)
 {
         void *memory =
@@ -16,24 +13,23 @@ static void *reserve(size_t size)
         return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* Aligned like the chunks, so that huge pages of the file are huge pages of the mapping. */
-static unsigned char *reserve_aligned(uint64_t size, uint64_t alignment)
+/*
+ * Aligned like the chunks, so that huge pages of the file are huge pages of the mapping. What is
+ * left over at both ends costs address space alone, and two system calls less.
+ */
+static void reserve_aligned(struct window *window)
 {
-        unsigned char *memory, *base;
-        size_t before, after;
+        uint64_t alignment = window->chunk_size;
+        unsigned char *memory;
 
-        if (size > SIZE_MAX - alignment)
-                return NULL;
-        memory = reserve((size_t)(size + alignment));
+        if (window->capacity > SIZE_MAX - alignment)
+                return;
+        memory = reserve((size_t)(window->capacity + alignment));
         if (!memory)
-                return NULL;
-        before = (size_t)(-(uintptr_t)memory & (alignment - 1));
-        after = (size_t)alignment - before;
-        base = memory + before;
-        if (before)
-                munmap(memory, before);
-        munmap(base + size, after);
-        return base;
+                return;
+        window->reservation = memory;
+        window->reserved = (size_t)(window->capacity + alignment);
+        window->base = memory + (-(uintptr_t)memory & (alignment - 1));
 }
 
 int window_init(
@@ -55,9 +51,9 @@ int window_init(
                 .chunk_shift = (unsigned)__builtin_ctzll(chunk_size),
                 .protection = protection,
                 .chunks = (size_t)chunks,
-                .base = reserve_aligned(capacity, chunk_size),
                 .addresses = addresses,
         };
+        reserve_aligned(window);
         pthread_mutex_init(&window->lock, NULL);
         return 0;
 }
@@ -75,7 +71,7 @@ void window_deinit(struct window *window)
         if (!window->addresses)
                 return;
         if (window->base)
-                munmap(window->base, (size_t)window->capacity);
+                munmap(window->reservation, window->reserved);
         for (size_t i = 0; !window->base && i < window->chunks; i++) {
                 uintptr_t address = atomic_load(&window->addresses[i]);
 
@@ -99,7 +95,7 @@ static void restore_reservation(struct window *window, size_t chunk)
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
                     0) == MAP_FAILED &&
                 errno != EEXIST)
-                atomic_store(&window->addresses[chunk], CHUNK_LOST);
+                atomic_store(&window->addresses[chunk], WINDOW_CHUNK_LOST);
 }
 
 /* The caller holds the lock. */
@@ -110,7 +106,7 @@ static int map_chunk(struct window *window, size_t chunk)
         void *place = window->base ? window->base + offset : NULL;
         void *mapped;
 
-        if (address == CHUNK_LOST)
+        if (address == WINDOW_CHUNK_LOST)
                 return -ENOMEM;
         if (address)
                 return 0; /* another thread was faster */
@@ -151,7 +147,7 @@ int window_map(struct window *window, uint64_t start, uint64_t end, unsigned cha
                 int r;
 
                 address = atomic_load_explicit(&window->addresses[i], memory_order_acquire);
-                if (__builtin_expect(address > CHUNK_LOST, 1))
+                if (__builtin_expect(address > WINDOW_CHUNK_LOST, 1))
                         continue;
                 r = map_chunk_slowly(window, i);
                 if (r < 0)

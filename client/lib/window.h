@@ -24,6 +24,8 @@ struct window {
         size_t chunks;
 
         unsigned char *base; /* NULL: no window */
+        void *reservation;   /* that it is in: larger, so that the base can be aligned */
+        size_t reserved;
         /* The address of each chunk, 0: not mapped; at rest until touched. Written under lock. */
         atomic_uintptr_t *addresses;
         pthread_mutex_t lock;
@@ -36,6 +38,26 @@ struct window {
 int window_init(
         struct window *window, int fd, uint64_t capacity, uint64_t chunk_size, int protection);
 void window_deinit(struct window *window);
+
+/* In place of an address: the reservation there is lost, and something else may be mapped there. */
+#define WINDOW_CHUNK_LOST ((uintptr_t)1)
+
+/*
+ * Where a range is that lies in one chunk, if that is mapped; else NULL. Within the capacity and
+ * not empty.
+ */
+static inline unsigned char *window_find(const struct window *window, uint64_t start, uint64_t end)
+{
+        size_t chunk = (size_t)(start >> window->chunk_shift);
+        uintptr_t address;
+
+        if ((size_t)((end - 1) >> window->chunk_shift) != chunk)
+                return NULL;
+        address = atomic_load_explicit(&window->addresses[chunk], memory_order_acquire);
+        if (__builtin_expect(address <= WINDOW_CHUNK_LOST, 0))
+                return NULL;
+        return (unsigned char *)address + (start & (window->chunk_size - 1));
+}
 
 /*
  * Maps all chunks of [start, end), which lies within the capacity and is not empty. Returns 0, with
