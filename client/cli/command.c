@@ -48,6 +48,13 @@ static const struct command commands[] = {
                 .run = leaks_run,
                 .text = "Largest first. Memory can be used without a message to the daemon, so "
                         "these are places\nto look at, and no proof."},
+        {"trace", "what sessions do, while they do it", .word = WORD_POOL,
+                .options = POOL | OPTION_BIT(OPTION_SESSION) | OPTION_BIT(OPTION_SAMPLE) |
+                           OPTION_BIT(OPTION_LIMIT),
+                .columns = &trace_columns, .run = trace_run,
+                .text = "Of all pools, unless one is named; administrators see all sessions, "
+                        "those of a pool\nthe ones in it, and users their own. The daemon waits "
+                        "for nobody: what comes too fast\nis lost, and counted."},
         {"trim", "give back to the kernel what nobody holds, now", .word = WORD_POOL,
                 .options = POOL, .columns = &trim_columns, .run = trim_run,
                 .text = "Freed ranges and stray pages; waits until that is done. For "

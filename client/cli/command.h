@@ -55,6 +55,7 @@ int sessions_run(filemem_session *session, const struct options *options);
 int session_run(filemem_session *session, const struct options *options);
 int holders_run(filemem_session *session, const struct options *options);
 int leaks_run(filemem_session *session, const struct options *options);
+int trace_run(filemem_session *session, const struct options *options);
 int trim_run(filemem_session *session, const struct options *options);
 int dump_run(filemem_session *session, const struct options *options);
 int map_run(filemem_session *session, const struct options *options);
@@ -67,4 +68,4 @@ int exec_run(filemem_session *session, const struct options *options);
 
 extern const struct columns help_columns, ping_columns, status_columns, usage_columns,
         limits_columns, sessions_columns, session_columns, holders_columns, leaks_columns,
-        trim_columns, dump_columns, map_columns, gaps_columns, pools_columns;
+        trace_columns, trim_columns, dump_columns, map_columns, gaps_columns, pools_columns;

@@ -23,11 +23,11 @@ static enum exit_code open_error(int error)
 }
 
 /* What to do about a refusal that does not say it itself; or "". */
-static const char *hint(const struct command *command, int error)
+static const char *hint(const struct command *command, const char *sentence, int error)
 {
         if (error == -ENOSYS)
                 return "; restart it with this version";
-        if (error == -ENOENT && command->word == WORD_SESSION)
+        if (error == -ENOENT && strstr(sentence, "session"))
                 return ": 'filememctl sessions' lists them";
         if (error == -ENOENT)
                 return ": 'filememctl pools' lists those that you may know of";
@@ -51,7 +51,7 @@ static enum exit_code run_error(
                 sentence = error == -ECANCELED ? "no" : strerror(-error);
         /* Some sentences of the daemon have it: after a colon. */
         fprintf(stderr, "filememctl: %s: %s%s\n", command->name, sentence,
-                strstr(sentence, ": ") ? "" : hint(command, error));
+                strstr(sentence, ": ") ? "" : hint(command, sentence, error));
         return error == -ECONNRESET ? EXIT_CODE_UNREACHABLE : EXIT_CODE_REFUSED;
 }
 

@@ -97,6 +97,10 @@ const struct option_info option_infos[OPTION_COUNT] = {
                 .help = "from this offset on"},
         [OPTION_LIMIT] = {"limit", 'n', .argument = "COUNT", .check = check_count,
                 .help = "at most so many"},
+        [OPTION_SESSION] = {"session", .argument = "SESSION", .check = check_count,
+                .help = "of this session only"},
+        [OPTION_SAMPLE] = {"sample", .argument = "COUNT", .check = check_count,
+                .help = "one of so many"},
         [OPTION_YES] = {"yes", 'y', .help = "do not ask on a terminal"},
         [OPTION_PRIVATE] = {"private", .help = "in a new pool of its own, which ends with its last "
                                                "session"},

@@ -31,6 +31,8 @@ enum option_id {
         OPTION_IDLE,
         OPTION_FROM,
         OPTION_LIMIT,
+        OPTION_SESSION,
+        OPTION_SAMPLE,
         OPTION_YES,
         OPTION_PRIVATE,
         OPTION_READ_ONLY,

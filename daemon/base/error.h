@@ -64,6 +64,8 @@
                 "a reply carries one descriptor: ask for this in a request of its own")            \
         X(OUTCOME_NOT_ADMIN, EPERM, "only an administrator may do this")                           \
         X(OUTCOME_SESSION_UNKNOWN, ENOENT, "there is no such session")                             \
+        X(OUTCOME_TRACE_MANY, EDQUOT,                                                              \
+                "too many traces are under way: end one of them, or wait for it")                  \
         X(OUTCOME_SESSION_DENIED, EPERM,                                                           \
                 "the session is another user's: ask as that user or as an administrator")          \
         X(OUTCOME_SESSION_KICKED, EPERM, "the session was ended by an administrator")              \

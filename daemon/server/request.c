@@ -115,6 +115,8 @@ static void keep(struct request *request, const struct rpc *rpc, const Filemem__
         bool wanted = !operation->no_reply;
 
         activity_note(&request->session->activity, operation, r);
+        if (!LIST_EMPTY(&request->session->server->tracers))
+                trace_note(request, operation, result, r);
         once_note(request, r);
         if (r || !wanted)
                 request->arena->used = mark;

@@ -8,6 +8,7 @@
 #include "server/peers.h"
 #include "server/pool_reports.h"
 #include "server/reports.h"
+#include "server/trace.h"
 #include "server/views.h"
 
 #include <stddef.h>
@@ -39,6 +40,7 @@ static const struct rpc rpcs[] = {
         [BODY(STATISTICS)] = {BODY(STATISTICS), .run = handle_statistics},
         [BODY(HOLDINGS)] = {BODY(HOLDINGS), .lists = true, .run = report_holdings},
         [BODY(HOLDERS)] = {BODY(HOLDERS), .lists = true, .run = report_holders},
+        [BODY(TRACE)] = {BODY(TRACE), .lists = true, .run = report_trace},
         [BODY(TRIM)] = {BODY(TRIM), .begin = begin_trim, .finish = finish_trim},
         [BODY(RELOAD)] = {BODY(RELOAD), .begin = begin_reload, .finish = finish_reload},
 };

@@ -839,6 +839,7 @@ void session_end(struct session *session, int result)
         limits_stop_waiting(&session->waiter);
         charge_wake(&session->charge);
         views_close(session);
+        trace_close(session);
         if (result)
                 blame(session, result);
         else if (session->farewell)

@@ -18,6 +18,7 @@
 
 struct request;
 struct served;
+struct tracer;
 struct server;
 struct view;
 
@@ -55,6 +56,7 @@ struct session {
         uint64_t opened_at; /* clock_now() */
         uint64_t requests;
         struct activity activity;
+        struct tracer *tracer; /* what it watches; or NULL */
         bool greeted;          /* said Hello */
         bool read_only;        /* has a memfd for reading, and changes nothing in the pool */
         uint64_t parent;       /* of a peer: the session that opened it; else 0 */

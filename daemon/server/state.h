@@ -12,6 +12,7 @@
 #include "server/session.h"
 #include "server/statistics.h"
 #include "server/survival.h"
+#include "server/trace.h"
 #include "server/views.h"
 
 #include <limits.h>
@@ -67,8 +68,9 @@ struct server {
         bool stopping;
         struct server_statistics statistics;
         struct views views;
-        uint64_t clock;        /* clock_now() when the message that is worked on was there */
-        server_reload *reload; /* NULL: there is nothing to be read again */
+        struct tracer_list tracers; /* who watches what happens */
+        uint64_t clock;             /* clock_now() when the message that is worked on was there */
+        server_reload *reload;      /* NULL: there is nothing to be read again */
         void *reload_context;
 
         /*

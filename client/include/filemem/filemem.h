@@ -662,6 +662,34 @@ FILEMEM_API int filemem_holders(filemem_session *session, const char *pool,
         struct filemem_range range, uint64_t after, struct filemem_holder *holders, size_t count,
         uint64_t *hidden);
 
+/* An operation of a session that is through. */
+struct filemem_event {
+        uint64_t age_ns;
+        uint64_t session;
+        char operation[24];         /* "allocate", "decref", ... as in the protocol */
+        struct filemem_range range; /* start 0 for an allocation that was refused; or empty */
+        enum filemem_kind kind;     /* of an allocation */
+        int error;                  /* 0 or a negative errno */
+};
+
+struct filemem_trace_options {
+        size_t size;      /* sizeof(struct filemem_trace_options) */
+        const char *pool; /* of sessions in this pool; NULL: in any, or none */
+        uint64_t session; /* of this one; 0: of any */
+        uint32_t sample;  /* one of so many; 0: all */
+};
+
+/*
+ * What sessions have done since the last call with the same options; the first one begins and
+ * returns 0. Of all sessions for an administrator, for one of the pool that is named those that are
+ * in it, else those of the same user; never this one's own. Writes at most `count` (not 0), returns
+ * how many. The daemon keeps some thousand events; *ret_lost (may be NULL) is how many there was no
+ * room for, so ask several times a second. It ends with the session, and begins anew when it was
+ * not asked for 10 s. options may be NULL. -EDQUOT: there are too many who watch.
+ */
+FILEMEM_API int filemem_trace(filemem_session *session, const struct filemem_trace_options *options,
+        struct filemem_event *events, size_t count, uint64_t *ret_lost);
+
 struct filemem_entry {
         struct filemem_range range;
         enum filemem_kind kind;
