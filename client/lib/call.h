@@ -43,6 +43,7 @@ enum want {
  */
 struct exchange {
         struct exchange *older;       /* in session->exchanges */
+        bool is_mapping;              /* of its own, not in the session's memory */
         TAILQ_ENTRY(exchange) link;   /* in idle, under the session's lock */
         TAILQ_ENTRY(exchange) waiter; /* in waiters; under the lock, as all that follows */
         enum want want;
@@ -61,7 +62,10 @@ struct exchange {
         uint8_t buffer[REQUEST_SIZE]; /* of the request */
 };
 
-/* The first part of filemem_open() and the last of filemem_close() that concern exchanges. */
+/*
+ * The first part of filemem_open() and the last of filemem_close(): the session's memory, its
+ * guard, and exchanges. Returns 0, -ENOMEM, or the errno of fork_guard_init().
+ */
 int call_init(filemem_session *session);
 void call_deinit(filemem_session *session);
 

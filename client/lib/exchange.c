@@ -41,15 +41,14 @@ static void init_wake(pthread_cond_t *wake)
         pthread_condattr_destroy(&attributes);
 }
 
-static struct exchange *exchange_new(filemem_session *session)
+static struct exchange *exchange_init(
+        filemem_session *session, struct exchange_memory *memory, bool is_mapping)
 {
-        struct exchange_memory *memory = exchange_map(sizeof(*memory));
         struct exchange *exchange = &memory->exchange;
 
-        if (!memory)
-                return NULL;
         init_wake(&exchange->wake);
         exchange_init_message(&memory->message);
+        exchange->is_mapping = is_mapping;
         exchange->message = &memory->message;
         exchange->request.exchange = exchange;
         exchange->request.buffer = exchange->buffer;
@@ -57,6 +56,13 @@ static struct exchange *exchange_new(filemem_session *session)
         while (!atomic_compare_exchange_weak(&session->exchanges, &exchange->older, exchange))
                 ;
         return exchange;
+}
+
+static struct exchange *exchange_new(filemem_session *session)
+{
+        struct exchange_memory *memory = exchange_map(sizeof(*memory));
+
+        return memory ? exchange_init(session, memory, true) : NULL;
 }
 
 struct exchange *exchange_enter(filemem_session *session)
@@ -136,22 +142,36 @@ void exchange_abandon(filemem_session *session, struct exchange *exchange)
                 request_remove(session, &exchange->request);
 }
 
+/*
+ * What every session has, in one mapping: a page for the guard, an exchange, so that a single
+ * thread needs no memory after open, and the spare requests.
+ */
+struct session_memory {
+        struct exchange_memory first;
+        struct request_spare spares[REQUESTS_SPARE];
+};
+
 int call_init(filemem_session *session)
 {
-        struct exchange *exchange;
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        struct session_memory *memory;
+        int r;
 
+        session->memory_size = page + sizeof(*memory);
+        session->memory = exchange_map(session->memory_size);
+        if (!session->memory)
+                return -ENOMEM;
+        r = fork_guard_init(&session->guard, session->memory, page);
+        if (r < 0)
+                return r;
+        memory = (void *)((unsigned char *)session->memory + page);
         pthread_mutex_init(&session->lock, NULL);
         TAILQ_INIT(&session->idle);
         TAILQ_INIT(&session->waiters);
         TAILQ_INIT(&session->queues);
         TAILQ_INIT(&session->spare_batches);
-        if (request_init(session) < 0)
-                return -ENOMEM;
-        /* One at least, so that a single thread needs no memory after open. */
-        exchange = exchange_enter(session);
-        if (!exchange)
-                return -ENOMEM;
-        exchange_leave(session, exchange);
+        request_init(session, memory->spares);
+        exchange_put(session, exchange_init(session, &memory->first, false));
         return 0;
 }
 
@@ -165,10 +185,13 @@ void call_deinit(filemem_session *session)
         batch_deinit_all(session);
         for (; exchange; exchange = older) {
                 older = exchange->older;
-                munmap(exchange, sizeof(struct exchange_memory));
+                if (exchange->is_mapping)
+                        munmap(exchange, sizeof(struct exchange_memory));
         }
         atomic_store(&session->exchanges, NULL);
-        request_deinit(session);
+        if (session->memory)
+                munmap(session->memory, session->memory_size);
+        session->memory = NULL;
 }
 
 /* What brings a descriptor after Welcome: a peer's socket, or the page of statistics. */

@@ -10,12 +10,13 @@
  */
 struct fork_guard {
         volatile unsigned *word;
-        size_t size;
 };
 
-/* Returns 0 or a negative errno: without the kernel's help there is no guard, and no session. */
-int fork_guard_init(struct fork_guard *guard);
-void fork_guard_deinit(struct fork_guard *guard);
+/*
+ * page: a page of private memory that is for nothing else. Returns 0 or a negative errno: without
+ * the kernel's help there is no guard, and no session.
+ */
+int fork_guard_init(struct fork_guard *guard, void *page, size_t size);
 
 static inline bool fork_guard_is_child(const struct fork_guard *guard)
 {

@@ -6,28 +6,12 @@
 #include "proto/wire.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
-#define SPARES_SIZE (REQUESTS_SPARE * sizeof(struct request_spare))
-
-int request_init(filemem_session *session)
+void request_init(filemem_session *session, struct request_spare *spares)
 {
-        struct request_spare *spares = mmap(NULL, SPARES_SIZE, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-        if (spares == MAP_FAILED)
-                return -ENOMEM;
         TAILQ_INIT(&session->log);
         TAILQ_INIT(&session->spare);
         session->spares = spares;
-        return 0;
-}
-
-void request_deinit(filemem_session *session)
-{
-        if (session->spares)
-                munmap(session->spares, SPARES_SIZE);
-        session->spares = NULL;
 }
 
 struct request *request_take(filemem_session *session)

@@ -44,9 +44,8 @@ struct request_spare {
         uint8_t buffer[REQUEST_SIZE];
 };
 
-/* The first part of filemem_open() and the last of filemem_close(). Returns 0 or -ENOMEM. */
-int request_init(filemem_session *session);
-void request_deinit(filemem_session *session);
+/* spares: REQUESTS_SPARE of them, of the session's memory. */
+void request_init(filemem_session *session, struct request_spare *spares);
 
 /* One that nobody waits for, to be filled; NULL if all are in use. */
 struct request *request_take(filemem_session *session);

@@ -40,13 +40,13 @@ static int take_options(const struct filemem_options *options, struct filemem_op
 /* What needs nothing but memory. */
 static int prepare(filemem_session *session)
 {
-        int r = fork_guard_init(&session->guard);
+        int r = call_init(session);
 
-        if (r < 0)
-                return text_open_set(
-                        r, "this kernel cannot tell a forked child: %s", strerrordesc_np(-r));
-        r = call_init(session);
-        return r < 0 ? text_open_set(r, "this process is out of memory") : 0;
+        if (r == -ENOMEM)
+                return text_open_set(r, "this process is out of memory");
+        return r < 0 ? text_open_set(
+                               r, "this kernel cannot tell a forked child: %s", strerrordesc_np(-r))
+                     : 0;
 }
 
 /* The daemon has answered: what is needed to map the memory. */
@@ -150,7 +150,6 @@ filemem_session *filemem_close(filemem_session *session)
                 close(session->memfd);
         if (session->socket >= 0)
                 close(session->socket);
-        fork_guard_deinit(&session->guard);
         free(session);
         errno = saved;
         return NULL;

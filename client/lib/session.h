@@ -40,6 +40,8 @@ struct filemem_session {
         bool read_only;
         bool survives; /* the session outlives the daemon */
         struct fork_guard guard;
+        void *memory; /* see call_init() */
+        size_t memory_size;
         uint64_t id;
         uint64_t capacity;
         uint64_t page_size;

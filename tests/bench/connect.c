@@ -223,5 +223,5 @@ static int run(struct report *report, enum pinning pinning, uint64_t n)
 
 int connect_run(const struct scenario_sizes *sizes, struct report *report)
 {
-        return pinning_run_all(sizes, report, 3000, TURNS, run);
+        return pinning_run_all(sizes, report, 2000, TURNS, run);
 }

@@ -161,5 +161,5 @@ int rpc_scan_run(const struct scenario_sizes *sizes, struct report *report)
         scan_size =
                 sizes->size ? sizes->size : (sizes->quick ? UINT64_C(64) << 20 : UINT64_C(8) << 30);
         r = machine_check_memory(scan_size);
-        return r ? r : pinning_run_all(sizes, report, 20000, TURNS, run);
+        return r ? r : pinning_run_all(sizes, report, 2000, TURNS, run);
 }

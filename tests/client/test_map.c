@@ -108,7 +108,7 @@ START_TEST(without_a_window_there_are_blocks)
         filemem_close(session);
         peer_stop(&peer);
         peer_start(&peer, serve, NULL);
-        fault_map_at(4); /* after the guard, requests, an exchange, the array of chunks */
+        fault_map_at(2); /* after what every session has, and the array of chunks */
         ck_assert_int_eq(filemem_open(peer.path, NULL, &session), 0);
         ck_assert(fault_map_happened());
 
