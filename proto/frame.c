@@ -40,6 +40,32 @@ ssize_t frame_add(uint8_t *buffer, size_t size, size_t at, const Filemem__Operat
         return next - buffer;
 }
 
+/* What is 0 is left out. */
+static uint8_t *put_number(uint8_t *at, unsigned field, uint64_t number)
+{
+        if (!number)
+                return at;
+        *at++ = (uint8_t)(field << 3);
+        return put_varint(at, number);
+}
+
+/* No length is above 127. */
+size_t frame_add_numbers(uint8_t *buffer, size_t at, Filemem__Operation__BodyCase body,
+        bool no_reply, uint64_t first, uint64_t second)
+{
+        uint8_t *operation = buffer + at + 2, *next = operation, *numbers;
+
+        next = put_number(next, 1, no_reply);
+        *next++ = (uint8_t)((unsigned)body << 3 | 2);
+        numbers = ++next;
+        next = put_number(next, 1, first);
+        next = put_number(next, 2, second);
+        numbers[-1] = (uint8_t)(next - numbers);
+        buffer[at] = TAG_OPERATION;
+        buffer[at + 1] = (uint8_t)(next - operation);
+        return (size_t)(next - buffer);
+}
+
 size_t frame_close(uint8_t *buffer, size_t end, uint64_t id, bool acknowledge)
 {
         size_t inside = 1 + varint_length(id) + (acknowledge ? 2 : 0);

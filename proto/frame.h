@@ -23,6 +23,14 @@
 ssize_t frame_add(uint8_t *buffer, size_t size, size_t at, const Filemem__Operation *operation);
 
 /*
+ * The same of an operation whose message is two numbers, its fields 1 and 2: a Range, or a lazy
+ * Allocate. These are most of all, and this takes a fifth of the time. There is room. Returns where
+ * the next one goes.
+ */
+size_t frame_add_numbers(uint8_t *buffer, size_t at, Filemem__Operation__BodyCase body,
+        bool no_reply, uint64_t first, uint64_t second);
+
+/*
  * Writes what comes before the operations, which end at `end`. May be called again, with another
  * id. Returns where the message starts.
  */

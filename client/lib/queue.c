@@ -139,37 +139,50 @@ static int check_operation(filemem_session *session, const struct filemem_operat
         }
 }
 
-static ssize_t encode(const struct filemem_operation *operation, uint8_t *buffer, size_t at)
+/* Those of which there are many. Returns 0 if it is none of them. */
+static size_t encode_often(const struct filemem_operation *operation, uint8_t *buffer, size_t at)
+{
+        const struct filemem_range *range = &operation->range;
+
+        switch (operation->code) {
+        case FILEMEM_DO_ALLOCATE:
+                if (operation->mode != FILEMEM_LAZY)
+                        return 0;
+                return frame_add_numbers(buffer, at, FILEMEM__OPERATION__BODY_ALLOCATE, false,
+                        operation->length, operation->kind);
+        case FILEMEM_DO_INCREF:
+                return frame_add_numbers(buffer, at, FILEMEM__OPERATION__BODY_INCREF, false,
+                        range->start, range->end);
+        case FILEMEM_DO_DECREF:
+        case FILEMEM_DO_RELEASE:
+                return frame_add_numbers(buffer, at, FILEMEM__OPERATION__BODY_DECREF,
+                        operation->code == FILEMEM_DO_RELEASE, range->start, range->end);
+        default:
+                return 0;
+        }
+}
+
+static size_t encode(const struct filemem_operation *operation, uint8_t *buffer, size_t at)
 {
         union {
                 Filemem__Ping ping;
                 Filemem__Allocate allocate;
-                Filemem__Range range;
                 Filemem__Decommit decommit;
                 Filemem__Usage usage;
                 Filemem__UpdateUsage update_usage;
         } body;
         Filemem__Operation message = FILEMEM__OPERATION__INIT;
+        size_t end = encode_often(operation, buffer, at);
 
+        if (end)
+                return end;
         switch (operation->code) {
         case FILEMEM_DO_ALLOCATE:
                 filemem__allocate__init(&body.allocate);
                 body.allocate.length = operation->length;
                 body.allocate.kind = (Filemem__Kind)operation->kind;
-                body.allocate.mode = operation->mode == FILEMEM_COMMIT ? FILEMEM__MODE__MODE_COMMIT
-                                                                       : FILEMEM__MODE__MODE_LAZY;
+                body.allocate.mode = FILEMEM__MODE__MODE_COMMIT;
                 message.body_case = FILEMEM__OPERATION__BODY_ALLOCATE;
-                break;
-        case FILEMEM_DO_INCREF:
-        case FILEMEM_DO_DECREF:
-        case FILEMEM_DO_RELEASE:
-                filemem__range__init(&body.range);
-                body.range.start = operation->range.start;
-                body.range.end = operation->range.end;
-                message.no_reply = operation->code == FILEMEM_DO_RELEASE;
-                message.body_case = operation->code == FILEMEM_DO_INCREF
-                                            ? FILEMEM__OPERATION__BODY_INCREF
-                                            : FILEMEM__OPERATION__BODY_DECREF;
                 break;
         case FILEMEM_DO_DECOMMIT:
                 filemem__decommit__init(&body.decommit);
@@ -186,14 +199,15 @@ static ssize_t encode(const struct filemem_operation *operation, uint8_t *buffer
                 filemem__update_usage__init(&body.update_usage);
                 message.body_case = FILEMEM__OPERATION__BODY_UPDATE_USAGE;
                 break;
-        case FILEMEM_DO_PING:
+        default:
                 filemem__ping__init(&body.ping);
                 message.body_case = FILEMEM__OPERATION__BODY_PING;
                 break;
         }
         /* All members of the union in the message are pointers to what they are for. */
         message.ping = &body.ping;
-        return frame_add(buffer, BATCH_SIZE, at, &message);
+        /* A batch has room for the longest of each. */
+        return (size_t)frame_add(buffer, BATCH_SIZE, at, &message);
 }
 
 /* The caller holds the lock. What is being filled goes into the log. */
@@ -222,7 +236,7 @@ static void add(filemem_queue *queue, const struct filemem_operation *operation)
         struct batch *batch = queue->filling;
         struct request *request = &batch->exchange.request;
 
-        request->end = (size_t)encode(operation, batch->buffer, request->end);
+        request->end = encode(operation, batch->buffer, request->end);
         batch->operations++;
         if (operation->code != FILEMEM_DO_RELEASE) {
                 batch->items[batch->results++] = (struct item){

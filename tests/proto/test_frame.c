@@ -103,6 +103,34 @@ START_TEST(no_operation_of_numbers_is_longer_than_said_and_none_is_written_beyon
 }
 END_TEST
 
+static const struct {
+        uint64_t first, second;
+        bool no_reply;
+} pairs[] = {{0, 4096, false}, {0, 4096, true}, {4096, 0, true}, {UINT64_MAX, UINT64_MAX, true},
+        {127, 128, false}, {UINT64_C(1) << 63, 1, false}};
+
+START_TEST(two_numbers_are_encoded_as_by_the_library_of_protocol_buffers)
+{
+        Filemem__Operation operation = FILEMEM__OPERATION__INIT;
+        Filemem__Range range = FILEMEM__RANGE__INIT;
+        uint8_t expected[FRAME_HEAD + FRAME_OPERATION_MAX];
+        ssize_t end;
+
+        operation.no_reply = pairs[_i].no_reply;
+        operation.body_case = FILEMEM__OPERATION__BODY_DECREF;
+        operation.decref = &range;
+        range.start = pairs[_i].first;
+        range.end = pairs[_i].second;
+        end = frame_add(expected, sizeof(expected), FRAME_HEAD, &operation);
+        ck_assert_int_gt(end, 0);
+        ck_assert_uint_eq(frame_add_numbers(buffer, FRAME_HEAD, operation.body_case,
+                                  pairs[_i].no_reply, range.start, range.end),
+                (size_t)end);
+        ck_assert_int_eq(
+                memcmp(buffer + FRAME_HEAD, expected + FRAME_HEAD, (size_t)end - FRAME_HEAD), 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("frame");
@@ -113,5 +141,7 @@ int main(void)
         tcase_add_test(tests, a_frame_can_be_closed_again_with_another_id);
         tcase_add_test(tests,
                 no_operation_of_numbers_is_longer_than_said_and_none_is_written_beyond_the_end);
+        tcase_add_loop_test(tests, two_numbers_are_encoded_as_by_the_library_of_protocol_buffers, 0,
+                sizeof(pairs) / sizeof(pairs[0]));
         return harness_run(suite);
 }
