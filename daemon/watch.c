@@ -68,6 +68,22 @@ static void describe(struct watch *watch, uint64_t now, char text[WATCH_STATUS_M
         watch->status_at = now;
 }
 
+/* While systemd reads nothing, its watchdog does not hear us either: soon again. */
+static void ping(struct watch *watch)
+{
+        static const struct timeval soon = {.tv_usec = 100 * 1000};
+
+        if (!service_notify_watchdog())
+                (void)event_add(&watch->again, &soon);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *context)
+{
+        (void)fd;
+        (void)what;
+        ping(context);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
         struct watch *watch = context;
@@ -79,7 +95,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
         if (!watch->service)
                 return;
         if (watch->watchdog && threads_are_well(watch, now))
-                service_notify_watchdog();
+                ping(watch);
         /* libevent's clock is a coarse one: a timer may be some milliseconds early. */
         if (now - watch->status_at >= STATUS_INTERVAL - watch->interval / 2) {
                 char text[WATCH_STATUS_MAX];
@@ -106,6 +122,7 @@ int watch_start(struct watch *watch, struct event_base *base, struct memory *mem
         period.tv_sec = (time_t)(watch->interval / NSEC_PER_SEC);
         period.tv_usec = (suseconds_t)(watch->interval % NSEC_PER_SEC / NSEC_PER_USEC);
         check(event_assign(&watch->timer, base, -1, EV_PERSIST, on_timer, watch) == 0);
+        check(evtimer_assign(&watch->again, base, on_again, watch) == 0);
         if (event_add(&watch->timer, &period) < 0)
                 return -ENOMEM;
         watch->running = true;
@@ -118,8 +135,10 @@ int watch_start(struct watch *watch, struct event_base *base, struct memory *mem
 
 void watch_stop(struct watch *watch)
 {
-        if (watch->running)
+        if (watch->running) {
                 event_del(&watch->timer);
+                event_del(&watch->again);
+        }
         watch->running = false;
 }
 

@@ -34,6 +34,7 @@ bool watch_thread_look(struct watch_thread *thread, const struct memory_progress
 
 struct watch {
         struct event timer;
+        struct event again;    /* for a ping that systemd could not be told */
         struct memory *memory; /* borrowed, as the server */
         struct server *server;
         bool service;       /* systemd started us */

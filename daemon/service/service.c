@@ -3,7 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "service/notify.h"
 
+#include <stdio.h>
 #include <systemd/sd-daemon.h>
 
 bool service_is_used(void)
@@ -24,14 +26,17 @@ void service_notify_ready(const char *status)
         (void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
-void service_notify_watchdog(void)
+bool service_notify_watchdog(void)
 {
-        (void)sd_notify(0, "WATCHDOG=1");
+        return notify_send("WATCHDOG=1", -1) != -EAGAIN;
 }
 
 void service_notify_status(const char *status)
 {
-        (void)sd_notifyf(0, "STATUS=%s", status);
+        char text[512];
+
+        snprintf(text, sizeof(text), "STATUS=%s", status);
+        (void)notify_send(text, -1);
 }
 
 /* The time is for Type=notify-reload, from systemd 253 on, which needs it to tell an old answer

@@ -18,10 +18,10 @@ uint64_t service_watchdog(void);
 /* READY=1: we serve. `status` is what `systemctl status` shows. */
 void service_notify_ready(const char *status);
 
-/* WATCHDOG=1: we are alive. */
-void service_notify_watchdog(void);
+/* WATCHDOG=1: we are alive. Returns false if systemd has too much to read to be told just now. */
+bool service_notify_watchdog(void);
 
-/* STATUS=, again. */
+/* STATUS=, again; if systemd can be told just now. */
 void service_notify_status(const char *status);
 
 /* RELOADING=1: we read the configuration again; and READY=1 when that is over, however. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "service/notify.h"
 #include "service/service.h"
 #include "service/store.h"
 
@@ -72,6 +73,7 @@ static void save(void)
 
 static void restore(void)
 {
+        notify_close();
         for (int i = 0; i < 2; i++) {
                 if (saved[i] < 0) {
                         close(FIRST + i);
@@ -196,11 +198,42 @@ START_TEST(manager_is_notified)
         ck_assert_str_eq(receive(fd), "READY=1\nSTATUS=All is well");
         service_notify_status("All is better");
         ck_assert_str_eq(receive(fd), "STATUS=All is better");
-        service_notify_watchdog();
+        ck_assert(service_notify_watchdog());
         ck_assert_str_eq(receive(fd), "WATCHDOG=1");
         service_notify_stopping();
         ck_assert_ptr_nonnull(strstr(receive(fd), "STOPPING=1"));
         close(fd);
+        restore();
+}
+END_TEST
+
+/* The kernel lets so few messages wait that this ends soon, and nothing here may wait for more. */
+START_TEST(manager_that_does_not_read_holds_up_nobody)
+{
+        unsigned sent = 0;
+        int fd;
+
+        save();
+        fd = listen_as_manager();
+        while (service_notify_watchdog())
+                ck_assert_uint_lt(sent++, 1000000);
+        service_notify_status("nobody hears it");
+        ck_assert(!service_notify_watchdog());
+        while (sent--)
+                ck_assert_str_eq(receive(fd), "WATCHDOG=1");
+        ck_assert(service_notify_watchdog());
+        ck_assert_str_eq(receive(fd), "WATCHDOG=1");
+        close(fd);
+        restore();
+}
+END_TEST
+
+START_TEST(manager_that_is_gone_holds_up_nobody)
+{
+        save();
+        close(listen_as_manager());
+        ck_assert(service_notify_watchdog()); /* there is no use in trying again */
+        service_notify_status("nobody hears it");
         restore();
 }
 END_TEST
@@ -257,6 +290,8 @@ int main(void)
         tcase_add_test(tests, two_sockets_are_refused);
         tcase_add_test(tests, sockets_of_another_process_are_none);
         tcase_add_test(tests, manager_is_notified);
+        tcase_add_test(tests, manager_that_does_not_read_holds_up_nobody);
+        tcase_add_test(tests, manager_that_is_gone_holds_up_nobody);
         tcase_add_test(tests, reload_is_said_with_its_time);
         tcase_add_test(tests, watchdog_is_asked_for_by_systemd);
         return harness_run(suite);
