@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import random
+import socket
+import struct
 import subprocess
 from pathlib import Path
 from typing import Iterator
@@ -32,7 +34,7 @@ def nothing_is_left(daemon: Daemon, watch: filemem.Session) -> Iterator[None]:
 
 def test_each_is_a_page_or_three() -> None:
     sources = list(Path(os.environ["FILEMEM_EXAMPLE_SOURCES"]).glob("*.c"))
-    assert len(sources) >= 3
+    assert len(sources) >= 4
     for source in sources:
         assert len(source.read_text().splitlines()) < 150, source
 
@@ -64,6 +66,65 @@ def test_search_refuses_what_it_cannot_do(daemon: Daemon) -> None:
     assert run(daemon, "filemem-search", "x", "9").returncode == 2
     long = run(daemon, "filemem-search", "x", data=b"a" * (3 << 20))
     assert long.returncode == 1 and b"a line is too long" in long.stderr
+
+
+# ---- bodies -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(daemon: Daemon, tmp_path: Path) -> Iterator[str]:
+    path = str(tmp_path / "bodies.sock")
+    environment = {**os.environ, "FILEMEM_SOCKET": daemon.socket}
+    environment.pop("LD_PRELOAD", None)
+    process = subprocess.Popen([str(EXAMPLES / "filemem-bodies"), "serve", path], env=environment)
+    await_true(lambda: os.path.exists(path) and process.poll() is None)
+    yield path
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+
+
+def count(daemon: Daemon, server: str, path: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "FILEMEM_SOCKET": daemon.socket}
+    environment.pop("LD_PRELOAD", None)
+    with open(path, "rb") as body:
+        command = [str(EXAMPLES / "filemem-bodies"), "count", server]
+        return subprocess.Popen(command, env=environment, stdin=body, stdout=subprocess.PIPE)
+
+
+def test_bodies_of_many_clients(daemon: Daemon, server: str, tmp_path: Path) -> None:
+    clients = []
+    for i in range(12):
+        path = tmp_path / str(i)
+        path.write_bytes(b"line\n" * (i * 50_000) + b"rest")
+        clients.append(count(daemon, server, path))
+    for i, client in enumerate(clients):
+        assert client.communicate()[0] == b"%d\n" % (i * 50_000)
+        assert client.returncode == 0
+
+
+def test_bodies_refuses_what_cannot_be(daemon: Daemon, server: str, tmp_path: Path, watch: filemem.Session) -> None:
+    memory = watch.allocate(4096)
+    memory.view()[:] = b"\n" * 4096
+    start, end = memory.range.start, memory.range.end
+    for request in [(0, 0, 0), (start, end, 4097), (end, start, 1), (start + 1, end, 1), (1 << 40, (1 << 40) + 4096, 1)]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            await_true(lambda: client.connect_ex(server) == 0)
+            client.send(struct.pack("QQQ", *request))
+            assert client.recv(8) == b""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.connect(server)
+        client.send(b"half")
+        assert client.recv(8) == b""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.connect(server)
+        for length in (4096, 7):
+            client.send(struct.pack("QQQ", start, end, length))
+            assert struct.unpack("Q", client.recv(8)) == (length,)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.connect(server)
+        client.send(struct.pack("QQQ", start, end, 4096))  # and does not wait
+    memory.release()
 
 
 # ---- thumbnail --------------------------------------------------------------------------------------
