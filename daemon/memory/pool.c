@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/probe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -180,6 +181,7 @@ int pool_take(struct holder *holder, uint64_t length, unsigned kind, uint32_t re
         grow_size(pool, entry.end);
         *ret = pool_bytes(pool, entry.start, entry.end);
         *ret_size = pool->size * pool->file.page_size;
+        PROBE4(allocate, pool->name, ret->start, length, kind);
         return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probe.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,8 +14,10 @@ int pool_punch(struct pool *pool, struct range range)
         struct memory *memory = pool->memory;
         uint64_t before = clock_now();
         int r = memfile_punch(&pool->file, range);
+        uint64_t duration = clock_now() - before;
 
-        histogram_add(&memory->punch_times, clock_now() - before);
+        histogram_add(&memory->punch_times, duration);
+        PROBE4(reclaim, pool->name, range.start, range.end, duration);
         atomic_fetch_add_explicit(&memory->punch_count, 1, memory_order_relaxed);
         if (r < 0)
                 atomic_fetch_add_explicit(&memory->punch_failures, 1, memory_order_relaxed);

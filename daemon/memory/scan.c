@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/private.h"
 
+#include "base/probe.h"
+
 /*
  * Bringing the committed counts up to date.
  *
@@ -230,7 +232,7 @@ int scan_run(struct pool *pool)
 {
         struct memory *memory = pool->memory;
         struct memfile_state state;
-        uint64_t before;
+        uint64_t before, duration;
         int r;
 
         atomic_fetch_add(&pool->scans_begun, 1);
@@ -242,6 +244,8 @@ int scan_run(struct pool *pool)
         before = clock_now();
         atomic_fetch_add_explicit(&memory->scan_count, 1, memory_order_relaxed);
         r = count_all(pool, state.changed);
-        histogram_add(&memory->scan_times, clock_now() - before);
+        duration = clock_now() - before;
+        histogram_add(&memory->scan_times, duration);
+        PROBE4(scan, pool->name, state.stored, r, duration);
         return r;
 }

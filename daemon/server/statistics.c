@@ -2,6 +2,7 @@
 #include "server/statistics.h"
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "server/request.h"
 #include "server/session.h"
 #include "server/state.h"
@@ -112,6 +113,8 @@ void statistics_note_request(const struct request *request)
         uint64_t now = clock_now();
 
         histogram_add(&times->list[find_place(times, request->message)].histogram,
+                now - request->arrived_at);
+        PROBE4(request, request->session->id, request->message->id, request->message->n_operations,
                 now - request->arrived_at);
         request->session->statistics.active_at = now;
         server->clock = now;
