@@ -14,6 +14,7 @@ const struct scenario scenarios[] = {
         {"rpc_scan", "allocate while another process has usage counted", rpc_scan_run},
         {"connect", "open a session and close it", connect_run},
         {"map", "the address of a range, without a message", map_run},
+        {"watchers", "allocate while ten processes read the statistics", watchers_run},
 #ifdef FILEMEM_HEAP
         {"heap", "free and allocate objects of mixed sizes in a heap", heap_run},
 #endif

@@ -39,4 +39,5 @@ int rpc_clients_run(const struct scenario_sizes *sizes, struct report *report);
 int rpc_scan_run(const struct scenario_sizes *sizes, struct report *report);
 int connect_run(const struct scenario_sizes *sizes, struct report *report);
 int map_run(const struct scenario_sizes *sizes, struct report *report);
+int watchers_run(const struct scenario_sizes *sizes, struct report *report);
 int heap_run(const struct scenario_sizes *sizes, struct report *report);
