@@ -90,6 +90,58 @@ START_TEST(metrics_are_what_was_done_and_promtool_finds_nothing_to_say)
 }
 END_TEST
 
+static char *read_file(const char *path)
+{
+        char *text = calloc(1, 1 << 20);
+        FILE *file = fopen(path, "r");
+
+        ck_assert(text && file);
+        ck_assert_uint_gt(fread(text, 1, (1 << 20) - 1, file), 0);
+        fclose(file);
+        return text;
+}
+
+static void cut_end(char *name, const char *end)
+{
+        size_t length = strlen(name), tail = strlen(end);
+
+        if (length > tail && strcmp(name + length - tail, end) == 0)
+                name[length - tail] = '\0';
+}
+
+/* Each name of a metric in a document is one that there is. */
+static size_t check_names(const char *document, const char *metrics)
+{
+        char *text = read_file(document), name[64], line[96];
+        size_t count = 0;
+
+        for (char *at = text; (at = strstr(at, "filemem_")); count++) {
+                size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+
+                ck_assert_uint_lt(length, sizeof(name));
+                memcpy(name, at, length);
+                name[length] = '\0';
+                cut_end(name, "_bucket");
+                cut_end(name, "_count");
+                snprintf(line, sizeof(line), "# TYPE %s ", name);
+                ck_assert_msg(strstr(metrics, line) != NULL, "%s: no %s", document, name);
+                at += length;
+        }
+        free(text);
+        return count;
+}
+
+START_TEST(what_alerts_and_dashboard_ask_for_is_there)
+{
+        char *metrics = exporter_get(&the_exporter, "/metrics");
+
+        ck_assert_uint_gt(check_names(FILEMEM_ALERTS, metrics), 5);
+        if (getuid() == 0) /* else there are no users to see, but the dashboard has them */
+                ck_assert_uint_gt(check_names(FILEMEM_DASHBOARD, metrics), 20);
+        free(metrics);
+}
+END_TEST
+
 START_TEST(private_pools_are_one_to_metrics)
 {
         filemem_session *sessions[3];
@@ -471,6 +523,7 @@ int main(void)
 
         tcase_add_checked_fixture(exporter, start, stop);
         tcase_add_test(exporter, metrics_are_what_was_done_and_promtool_finds_nothing_to_say);
+        tcase_add_test(exporter, what_alerts_and_dashboard_ask_for_is_there);
         tcase_add_test(exporter, private_pools_are_one_to_metrics);
         tcase_add_test(exporter, open_metrics_are_told_apart);
         tcase_add_test(exporter, a_daemon_that_was_killed_and_started_again_is_up_again);
