@@ -3,6 +3,7 @@
 
 #include "session.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,4 +74,13 @@ int text_open_set(int error, const char *format, ...)
 const char *filemem_open_error(void)
 {
         return open_sentence;
+}
+
+const char *filemem_strerror(const filemem_session *session, int error)
+{
+        const char *sentence = session ? filemem_last_error(session) : filemem_open_error();
+
+        if (!sentence[0] && error != INT_MIN)
+                sentence = strerrordesc_np(error < 0 ? -error : error);
+        return sentence && sentence[0] ? sentence : "unknown error";
 }

@@ -3,6 +3,7 @@
 #include "support/harness.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,8 +117,12 @@ START_TEST(a_refusal_is_its_errno_and_its_sentence_until_the_next_call)
         /* Nothing that a terminal would obey. */
         ck_assert_str_eq(filemem_last_error(session), "held?by others");
         ck_assert_str_eq(filemem_last_error(NULL), "");
+        ck_assert_str_eq(filemem_strerror(session, -EBUSY), "held?by others");
         ck_assert_int_eq(filemem_ping(session), 0);
         ck_assert_str_eq(filemem_last_error(session), "");
+        ck_assert_str_eq(filemem_strerror(session, -EBUSY), strerrordesc_np(EBUSY));
+        ck_assert_str_eq(filemem_strerror(session, INT_MIN), "unknown error");
+        ck_assert_str_eq(filemem_strerror(session, -99999), "unknown error");
         end();
 }
 END_TEST

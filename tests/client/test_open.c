@@ -26,6 +26,7 @@ START_TEST(no_socket_is_enoent_with_a_sentence)
         ck_assert_ptr_eq(session, (filemem_session *)&session);
         ck_assert_ptr_nonnull(strstr(filemem_open_error(), "/nonexistent/socket"));
         ck_assert_ptr_nonnull(strstr(filemem_open_error(), "no daemon"));
+        ck_assert_str_eq(filemem_strerror(NULL, -ENOENT), filemem_open_error());
 }
 END_TEST
 

@@ -185,6 +185,13 @@ FILEMEM_API filemem_session *filemem_close(filemem_session *session);
  */
 FILEMEM_API const char *filemem_last_error(const filemem_session *session);
 
+/*
+ * What to print about a call of this thread that returned `error`: the sentence, of the last
+ * refusal on this session or, for NULL, of the last failed filemem_open(); where there is none,
+ * what strerror(3) says in English. Never NULL; valid as the sentence.
+ */
+FILEMEM_API const char *filemem_strerror(const filemem_session *session, int error);
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 /*
