@@ -120,7 +120,7 @@ int journal_create(struct journal *journal, const struct journal_format *format)
                 return -errno;
         r = journal_format(journal, format, fd);
         if (r == 0)
-                fd = -1; /* it is the journal's now */
+                steal_fd(&fd); /* it is the journal's now */
         return r;
 }
 

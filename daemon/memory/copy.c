@@ -110,11 +110,10 @@ static void follow_leave(struct pool *pool, const struct record *record)
         }
 }
 
-void copy_follow(struct pool *pool, const struct record *record, const struct holder *holder)
+void copy_follow(struct pool *pool, const struct record *record)
 {
         uint32_t page;
 
-        (void)holder;
         switch (record->type) {
         case RECORD_KEEP:
         case RECORD_GIVE:

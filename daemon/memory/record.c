@@ -92,8 +92,7 @@ uint64_t holder_last_request(struct holder *holder)
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
-static void write_record(
-        struct pool *pool, const struct record *record, const struct holder *holder)
+static void write_record(struct pool *pool, const struct record *record)
 {
         struct recorder *recorder = pool->recorder;
 
@@ -111,7 +110,7 @@ static void write_record(
                 reclaim_wake(pool, false);
         }
         if (__builtin_expect(recorder->copy.phase != COPY_IDLE, 0))
-                copy_follow(pool, record, holder);
+                copy_follow(pool, record);
         else if (__builtin_expect(journal_count(&recorder->journal) >= recorder->limit, 0) &&
                  !recorder->copy.wanted) {
                 recorder->copy.wanted = true;
@@ -139,7 +138,7 @@ static void write_change(struct holder *holder, struct record *record)
                         record->flags |= RECORD_PART;
                 results_add(results, results->request, &result);
         }
-        write_record(holder->pool, record, holder);
+        write_record(holder->pool, record);
 }
 
 void record_allocate(struct holder *holder, uint32_t start, uint32_t end, uint8_t kind)
@@ -183,14 +182,14 @@ void record_keep(struct pool *pool, uint32_t start, uint32_t end, uint8_t kind)
         const struct record record = {
                 .type = RECORD_KEEP, .kind = kind, .start = start, .end = end};
 
-        write_record(pool, &record, NULL);
+        write_record(pool, &record);
 }
 
 void record_give(struct pool *pool, uint32_t start, uint32_t end)
 {
         const struct record record = {.type = RECORD_GIVE, .start = start, .end = end};
 
-        write_record(pool, &record, NULL);
+        write_record(pool, &record);
 }
 
 /* ---- holders ----------------------------------------------------------------------------------
@@ -227,7 +226,7 @@ int record_join(struct holder *holder)
                 return r;
         holder->results.slot = record.slot;
         recorder->slots[record.slot] = holder;
-        write_record(holder->pool, &record, holder);
+        write_record(holder->pool, &record);
         return 0;
 }
 
@@ -236,7 +235,7 @@ void record_leave(struct holder *holder)
         struct recorder *recorder = holder->pool->recorder;
         const struct record record = {.type = RECORD_LEAVE, .slot = holder->results.slot};
 
-        write_record(holder->pool, &record, holder);
+        write_record(holder->pool, &record);
         recorder->slots[record.slot] = NULL;
         if (record.slot < recorder->slot_low)
                 recorder->slot_low = record.slot;

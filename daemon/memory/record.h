@@ -121,7 +121,7 @@ void results_free(struct holder_results *results);
 #define RECORD_COPY_PIECE 256u
 
 /* Of what has just been written to the journal, writes to the copy what concerns it. */
-void copy_follow(struct pool *pool, const struct record *record, const struct holder *holder);
+void copy_follow(struct pool *pool, const struct record *record);
 
 /* All at once, before anybody else knows the pool. Returns 0 or a negative errno. */
 int copy_all(struct pool *pool);

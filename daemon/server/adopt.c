@@ -138,7 +138,7 @@ static int compare_kept(const void *a, const void *b)
 static int take_kept(struct server *server, char letter, uint64_t id)
 {
         const struct server_store *store = server->survival.store;
-        struct server_kept key, *found;
+        struct server_kept key = {.fd = -1}, *found;
 
         if (!store->count)
                 return -1;

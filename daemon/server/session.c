@@ -11,19 +11,14 @@
 #include "server/goodbye.h"
 #include "server/greeting.h"
 #include "server/request.h"
+#include "server/session_parts.h"
 #include "server/state.h"
-#include "server/state_record.h"
 
 #include <event2/event.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* Linux 6.5; the headers of older systems do not have it. */
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
 
 /* What one session may have done in one turn of the loop before the others have theirs. */
 #define SESSION_TURN_MESSAGES   16
@@ -60,7 +55,7 @@ static bool is_paused(const struct session *session)
 }
 
 /* Reads only when nothing waits to be sent or to be done: what a client costs stays bounded. */
-static int choose_events(struct session *session)
+int session_choose_events(struct session *session)
 {
         bool blocked = channel_blocked(&session->channel);
         int r = 0;
@@ -215,14 +210,14 @@ static int take_turn(struct session *session)
                 int r;
 
                 if (charge_wait(&session->charge, &session->waiter))
-                        return choose_events(session);
+                        return session_choose_events(session);
                 r = receive_message(session, &more);
                 if (r == -EAGAIN)
-                        return session->waits_for_store ? choose_events(session) : 0;
+                        return session->waits_for_store ? session_choose_events(session) : 0;
                 if (r)
                         return r;
                 if (channel_blocked(&session->channel) || session->parked)
-                        return choose_events(session);
+                        return session_choose_events(session);
                 operations += more;
         }
         return 0;
@@ -273,7 +268,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
                         "ended session %llu (process %d, user %u): it took no answer for 60 s",
                         (unsigned long long)session->id, (int)session->pid, session->uid);
         if (!r)
-                r = choose_events(session);
+                r = session_choose_events(session);
         if (r)
                 session_end(session, 0);
 }
@@ -337,7 +332,7 @@ static int identify_peer(struct session *session)
         return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? OUTCOME_DAEMON_FULL : -errno;
 }
 
-static int watch(struct session *session)
+int session_watch(struct session *session)
 {
         struct event_base *base = session->server->base;
         int fd = session->channel.fd, r;
@@ -421,7 +416,7 @@ static void refuse_connection(struct channel *channel, int result, struct log_ab
                 charge_text(channel->charge, result, text));
 }
 
-static struct session *make_session(struct server *server, int fd)
+struct session *session_make(struct server *server, int fd)
 {
         struct session *session = calloc(1, sizeof(*session));
 
@@ -451,7 +446,7 @@ static void keep_session(struct session *session)
 
 void session_new(struct server *server, int fd)
 {
-        struct session *session = make_session(server, fd);
+        struct session *session = session_make(server, fd);
         struct channel channel;
         int r = OUTCOME_DAEMON_FULL;
 
@@ -464,7 +459,7 @@ void session_new(struct server *server, int fd)
         if (!r)
                 r = charge_session(session, NULL);
         if (!r)
-                r = watch(session);
+                r = session_watch(session);
         if (r) {
                 refuse_connection(&session->channel, r, session_about(session));
                 session->process = fd_close(session->process);
@@ -518,7 +513,7 @@ void session_depart(struct inbox_item *item)
 }
 
 /* It is in no list any more. Frees it, when all that it holds is released. */
-static void leave(struct session *session)
+void session_leave(struct session *session)
 {
         slots_drop(&session->server->views.sessions, session->place);
         if (session->served)
@@ -560,148 +555,6 @@ void session_set_kept(struct session *session, bool kept)
         session->kept = kept;
 }
 
-static struct session *find_session(struct server *server, uint64_t id)
-{
-        struct session *session = id ? server_find_session_after(server, id - 1) : NULL;
-
-        return session && session->id == id ? session : NULL;
-}
-
-/* Charges what it cost before, whatever the limits are now. Returns 0 or -ENOMEM. */
-static int charge_adopted(struct session *session, const struct state_record *record)
-{
-        struct limits *limits = &session->server->limits;
-        struct limits_set set = limits->options.sets[LIMITS_SESSION];
-        bool limited = record->flags & STATE_SESSION_LIMITED;
-        struct limits_account *user = limits_account_of_user(limits, session->uid);
-        struct limits_account *own, *opener = NULL;
-        const struct session *parent = find_session(session->server, session->parent);
-
-        if (limited) {
-                set.maximum[LIMIT_BYTES] = record->session.max_bytes;
-                set.maximum[LIMIT_RANGES] = record->session.max_ranges;
-                set.maximum[LIMIT_PEERS] = record->session.max_peers;
-        }
-        own = limits_account_new(limits, LIMITS_SESSION, limited ? &set : NULL);
-        if (user && own) {
-                charge_begin(&session->charge, own, user, NULL, limits->total);
-                charge_set(&session->charge, LIMIT_SESSIONS, 1);
-                if (parent)
-                        opener = parent->charge.accounts[LIMITS_SESSION];
-                if (session->parent) {
-                        charge_begin(&session->peer, opener, user, NULL, limits->total);
-                        charge_set(&session->peer, LIMIT_PEERS, 1);
-                }
-        }
-        limits_account_drop(own);
-        limits_account_drop(user);
-        return session->charge.accounts[LIMITS_SESSION] ? 0 : -ENOMEM;
-}
-
-/* The pool's limits are none yet: the configuration is still to come. */
-static int enter_again(struct session *session, struct served *served)
-{
-        int r = charge_join(&session->charge, served->account);
-
-        if (!r && session->parent)
-                r = charge_join(&session->peer, served->account);
-        if (r)
-                return r;
-        session->holder = pool_claim_holder(served->pool, session->id);
-        if (!session->holder)
-                r = holder_new_for(served->pool, session->id, &session->holder);
-        if (r)
-                return r;
-        session->served = served_use(served);
-        served->sessions++;
-        session->once = holder_last_request(session->holder);
-        session->answered = session->once ? session->once - 1 : 0;
-        return 0;
-}
-
-static void fill_adopted(struct session *session, const struct state_record *record)
-{
-        session->id = record->id;
-        session->pid = record->session.pid;
-        session->uid = record->uid;
-        session->gid = record->session.gid;
-        session->parent = record->session.parent;
-        session->opened_at = record->session.opened_at;
-        session->activity.active_at = clock_now();
-        session->greeted = record->flags & STATE_SESSION_GREETED;
-        session->read_only = record->flags & STATE_SESSION_READ_ONLY;
-        session->resuming = session->greeted;
-        session->stored = true;
-        strcpy(session->label, record->session.label);
-}
-
-/* Who connected may have died meanwhile: then the kernel has no descriptor of it to give. */
-static int find_process(struct session *session)
-{
-        socklen_t size = sizeof(session->process);
-
-        if (session->parent)
-                return 0;
-        if (getsockopt(session->channel.fd, SOL_SOCKET, SO_PEERPIDFD, &session->process, &size) ==
-                0)
-                return 0;
-        session->process = -1;
-        return errno == ENOPROTOOPT ? 0 : -errno;
-}
-
-static int send_resumed(struct session *session)
-{
-        Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
-        Filemem__Resumed resumed = FILEMEM__RESUMED__INIT;
-
-        resumed.last_applied = session->once;
-        message.body_case = FILEMEM__TO_CLIENT__BODY_RESUMED;
-        message.resumed = &resumed;
-        return session_send(session, &message, -1);
-}
-
-/* What has to be there before it is one of the server's. */
-static int prepare_adopted(
-        struct session *session, const struct state_record *record, struct served *served)
-{
-        int r = find_process(session);
-
-        if (!r)
-                r = charge_adopted(session, record);
-        if (!r && served)
-                r = enter_again(session, served);
-        if (!r)
-                r = watch(session);
-        return r;
-}
-
-int session_adopt(
-        struct server *server, const struct state_record *record, struct served *served, int fd)
-{
-        struct session *session = make_session(server, fd);
-        int r;
-
-        if (!session)
-                return -ENOMEM;
-        fill_adopted(session, record);
-        r = prepare_adopted(session, record, served);
-        if (r) {
-                session->channel.fd = -1;
-                session->process = fd_close(session->process);
-                leave(session);
-                return r;
-        }
-        session_set_kept(session, true);
-        server_keep_session(server, session);
-        if (session->greeted)
-                server->open_sessions++;
-        session_settle(session);
-        /* One that is gone is seen to be that by reading from it. */
-        if (session->greeted && send_resumed(session) == 0)
-                (void)choose_events(session);
-        return 0;
-}
-
 /* ---- peers ----------------------------------------------------------------------------------- */
 
 /* The daemon's end does not block; the other one does, as one that was connected. */
@@ -732,7 +585,7 @@ static int charge_peer(
 static int make_peer(
         const struct session *session, int fd, const struct limits_set *set, struct session **ret)
 {
-        struct session *peer = make_session(session->server, fd);
+        struct session *peer = session_make(session->server, fd);
         int r;
 
         if (!peer) {
@@ -747,10 +600,10 @@ static int make_peer(
         if (!r)
                 r = enter(peer, served_use(session->served));
         if (!r)
-                r = watch(peer);
+                r = session_watch(peer);
         if (r) {
                 fd_close(fd);
-                leave(peer);
+                session_leave(peer);
                 return r == -ENOMEM ? OUTCOME_DAEMON_FULL : r;
         }
         *ret = peer;
@@ -860,7 +713,7 @@ void session_free(struct session *session)
         if (session->greeted)
                 server->open_sessions--;
         server_forget_session(server, session);
-        leave(session);
+        session_leave(session);
 }
 
 void session_unpark(struct session *session, int result)
@@ -873,14 +726,14 @@ void session_unpark(struct session *session, int result)
                 return;
         }
         if (!result)
-                result = choose_events(session);
+                result = session_choose_events(session);
         if (result)
                 session_end(session, result > 0 ? result : 0);
 }
 
 void session_resume_reading(struct session *session)
 {
-        if (choose_events(session) < 0)
+        if (session_choose_events(session) < 0)
                 session_end(session, 0);
 }
 

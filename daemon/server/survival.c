@@ -181,7 +181,7 @@ static void write_state(struct server *server, const struct state_record *record
 static bool has_room(const struct survival *survival, unsigned count)
 {
         return survival->stored + count <= survival->store->maximum &&
-               survival->name_bytes + count * SURVIVAL_NAME_MAX <= SURVIVAL_NAMES_MAX;
+               survival->name_bytes + (uint64_t)count * SURVIVAL_NAME_MAX <= SURVIVAL_NAMES_MAX;
 }
 
 static void note_removed(struct survival *survival, const char *name)

@@ -308,7 +308,7 @@ START_TEST(what_is_no_journal_is_refused)
         int fd = memfd_create("nothing", MFD_CLOEXEC);
 
         ck_assert_int_eq(journal_open(&again, &format, fd), -EBADMSG);
-        ck_assert_int_eq(ftruncate(fd, 2 * AREA + 4096), 0);
+        ck_assert_int_eq(ftruncate(fd, (off_t)2 * AREA + 4096), 0);
         ck_assert_int_eq(journal_open(&again, &format, fd), -EBADMSG);
         ck_assert_int_eq(ftruncate(fd, 12345), 0);
         ck_assert_int_eq(journal_open(&again, &format, fd), -EBADMSG);
@@ -364,7 +364,7 @@ START_TEST(a_newer_one_is_refused_and_left_alone)
         journal.areas[journal.active].header->version = 3;
         journal.header->layout = 2;
         ck_assert_int_eq(open_again(&again), -EPROTONOSUPPORT);
-        ck_assert_int_eq(ftruncate(journal.fd, 4 * AREA), 0);
+        ck_assert_int_eq(ftruncate(journal.fd, (off_t)4 * AREA), 0);
         ck_assert_int_eq(open_again(&again), -EPROTONOSUPPORT);
 }
 END_TEST
@@ -386,7 +386,7 @@ START_TEST(an_older_one_with_shorter_records_is_read)
                 for (uint32_t i = 0; i < 5; i++) {
                         ck_assert_int_eq(journal_read(&again, i, &entry), 1);
                         ck_assert_uint_eq(entry.number, i);
-                        ck_assert_uint_eq(entry.square, i * i);
+                        ck_assert_uint_eq(entry.square, (uint64_t)i * i);
                         ck_assert_uint_eq(entry.filler[0] | entry.filler[1], 0);
                 }
                 ck_assert_int_eq(journal_read(&again, 5, &entry), 0);

@@ -101,14 +101,14 @@ static void assert_same_result(const struct pool_result *a, const struct pool_re
         ck_assert_int_eq(a->part, b->part);
 }
 
-void assert_same(struct pool *a, struct pool *b)
+void assert_same(struct pool *from, struct pool *again)
 {
-        const struct recorder *x = a->recorder, *y = b->recorder;
+        const struct recorder *x = from->recorder, *y = again->recorder;
         uint32_t slots = x->slot_room > y->slot_room ? x->slot_room : y->slot_room;
 
-        ck_assert(!pool_is_damaged(b));
-        assert_same_tree(&a->tree, &b->tree, true);
-        ck_assert_uint_eq(a->size, b->size);
+        ck_assert(!pool_is_damaged(again));
+        assert_same_tree(&from->tree, &again->tree, true);
+        ck_assert_uint_eq(from->size, again->size);
         for (uint32_t slot = 0; slot < slots; slot++) {
                 struct holder *p = slot < x->slot_room ? x->slots[slot] : NULL;
                 struct holder *q = slot < y->slot_room ? y->slots[slot] : NULL;

@@ -20,4 +20,4 @@ int copy_memfd(int fd);
 void reborn_free(struct pool *again);
 
 /* Fails unless it is the same pool: entries, size, and what each holder holds. */
-void assert_same(struct pool *pool, struct pool *again);
+void assert_same(struct pool *from, struct pool *again);

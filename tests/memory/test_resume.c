@@ -338,13 +338,13 @@ static void live(uint32_t *steps)
                 take(first, 4, KIND_TMPFS);
                 *steps += 1;
                 begin(second, i + 1, 0);
-                pool_incref(second, pages(4 * i + 1, 4 * i + 3));
+                pool_incref(second, pages(UINT64_C(4) * i + 1, UINT64_C(4) * i + 3));
                 *steps += 1;
                 pool->recorder->copy.wanted = i == 2 || i == 4;
                 while (is_more(copy_step(pool, clock_now())) && i != 2) {
                 }
                 begin(first, i + 1, 1);
-                pool_decref(first, pages(4 * i, 4 * i + 2));
+                pool_decref(first, pages(UINT64_C(4) * i, UINT64_C(4) * i + 2));
                 *steps += 1;
                 reclaim_step(pool, clock_now());
         }

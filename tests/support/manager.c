@@ -176,8 +176,10 @@ static void look_after(struct manager *manager)
                 return;
         manager->pid = -1;
         manager->status = status;
-        if (manager->restarts && !manager->over)
+        if (manager->restarts && !manager->over) {
+                manager->others += !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
                 launch(manager, 0);
+        }
 }
 
 static void drop_hung_up(struct manager *manager)

@@ -40,6 +40,7 @@ struct manager {
         bool deaf;     /* reads no notifications */
         unsigned starts;
         unsigned dropped; /* beyond the maximum */
+        unsigned others;  /* ends that were none by SIGKILL, where it restarts */
         bool over;
 };
 
@@ -55,7 +56,7 @@ void manager_await_ready(struct manager *manager);
 void manager_start(struct manager *manager);
 
 /* Waits for its end; returns what waitpid() said. The first sends a signal before. */
-int manager_kill(struct manager *manager, int signal);
+int manager_kill(struct manager *manager, int number);
 int manager_await_end(struct manager *manager);
 
 /* Whether it has ended. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "system/survivors.h"
 
-#include <errno.h>
 #include <filemem/filemem.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -88,6 +88,7 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
         va_list arguments;
 
         va_start(arguments, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was, just now */
         vsnprintf(own->error, sizeof(own->error), format, arguments);
         va_end(arguments);
         _exit(1);
@@ -100,9 +101,8 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
                 int r_ = (call);                                                                   \
                 uint64_t took_ = now() - begun_;                                                   \
                 if (r_ != 0)                                                                       \
-                        fail("client %u: %s [%#llx, %#llx): %s (%s)", own_number, what,            \
-                                (unsigned long long)(range).start,                                 \
-                                (unsigned long long)(range).end, strerror(-r_),                    \
+                        fail("client %u: %s [%#" PRIx64 ", %#" PRIx64 "): %s (%s)", own_number,    \
+                                what, (range).start, (range).end, strerror(-r_),                   \
                                 filemem_last_error(session));                                      \
                 if (took_ > atomic_load(&own->longest))                                            \
                         atomic_store(&own->longest, took_);                                        \
@@ -139,9 +139,9 @@ static void look(const struct owned *owned, const char *when)
                 uint64_t last = owned->tag ? ~owned->tag ^ page : 0;
 
                 if (words[page * 512] != first || words[page * 512 + 511] != last)
-                        fail("client %u: %s: page %llu has %llx, not %llx", own_number, when,
-                                (unsigned long long)(owned->range.start / PAGE + page),
-                                (unsigned long long)words[page * 512], (unsigned long long)first);
+                        fail("client %u: %s: page %" PRIu64 " has %" PRIx64 ", not %" PRIx64,
+                                own_number, when, owned->range.start / PAGE + page,
+                                words[page * 512], first);
         }
 }
 
@@ -151,9 +151,8 @@ static void look_at_zeros(struct filemem_range range)
 
         for (uint64_t i = 0; i < (range.end - range.start) / 8; i++)
                 if (words[i])
-                        fail("client %u: a new page is not zero: %llx at %llx", own_number,
-                                (unsigned long long)words[i],
-                                (unsigned long long)(range.start + 8 * i));
+                        fail("client %u: a new page is not zero: %" PRIx64 " at %" PRIx64,
+                                own_number, words[i], range.start + 8 * i);
 }
 
 static void do_allocate(struct owned *owned)
@@ -357,7 +356,7 @@ static bool all_have_called(
 
 static const char *await_calls(const struct survivors_options *options, uint64_t more)
 {
-        uint64_t from[CLIENTS_MAX], until = now() + PATIENCE_NS;
+        uint64_t from[CLIENTS_MAX] = {0}, until = now() + PATIENCE_NS;
 
         for (unsigned i = 0; i < options->clients; i++)
                 from[i] = atomic_load(&board->clients[i].calls);
@@ -423,9 +422,8 @@ static const char *compare_entry(const struct filemem_entry *entry)
         for (uint64_t page = entry->range.start / PAGE; page < entry->range.end / PAGE; page++) {
                 if (page >= POOL_PAGES || held[page] != entry->refs) {
                         snprintf(sentence, sizeof(sentence),
-                                "page %llu has %u references, and should have %u",
-                                (unsigned long long)page, entry->refs,
-                                page < POOL_PAGES ? held[page] : 0);
+                                "page %" PRIu64 " has %u references, and should have %u", page,
+                                entry->refs, page < POOL_PAGES ? held[page] : 0);
                         return sentence;
                 }
                 held[page] = 0;
@@ -517,8 +515,10 @@ const char *survivors_run(
         board = mmap(
                 NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         report.pauses = calloc((size_t)options->rounds * options->clients + 1, sizeof(uint64_t));
-        if (board == MAP_FAILED || !report.pauses || options->clients > CLIENTS_MAX)
+        if (board == MAP_FAILED || !report.pauses || options->clients > CLIENTS_MAX) {
+                free(report.pauses);
                 return "no memory";
+        }
         start_clients(options);
         error = run_rounds(options, &report);
         atomic_store(&board->over, true);

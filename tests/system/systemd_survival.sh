@@ -16,7 +16,8 @@ test_inside() {
         report=$("$box_stage/tests/survivors" "$socket" "$rounds" 50 \
                 'systemctl kill --kill-whom=main --signal=KILL filememd.service') || fail "$report"
         echo "$report"
-        expect 'restarts' "$rounds" "$(property NRestarts)"
+        # A machine that stands still for longer than the watchdog's time has more.
+        [ "$(property NRestarts)" -ge "$rounds" ] || fail "$(property NRestarts) restarts"
         expect 'damaged journals' 0 "$(journalctl -q -o cat FILEMEM_EVENT=JOURNAL_DAMAGED | wc -l)"
         expect 'sessions that would not survive' 0 \
                 "$(journalctl -q -o cat FILEMEM_EVENT=NOT_KEPT | wc -l)"

@@ -40,7 +40,7 @@ const Filemem__Reply *survive_call(
         struct raw *raw, struct raw_operation *operations, size_t count, uint64_t *events);
 
 /* The pid of the daemon is another one than before. */
-void survive_restart(int signal);
+void survive_restart(int number);
 
 /* How many sessions the daemon has, the one that asks included; asked by a client of its own. */
 size_t survive_count_sessions(void);

@@ -172,6 +172,7 @@ static unsigned live(long crash_at)
         manager_await_count(&manager, 0, 3);
         starts = manager.starts;
         ck_assert_uint_eq(manager.dropped, 0);
+        ck_assert_uint_eq(manager.others, 0);
         manager_deinit(&manager);
         return starts;
 }

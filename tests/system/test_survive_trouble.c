@@ -261,7 +261,7 @@ START_TEST(a_damaged_journal_of_sessions_ends_them)
         survive_open(&raw, "");
         raw_get(&raw, SURVIVE_PAGE, 1);
         header = map_journal("j");
-        memset(first_record(header), 0xee, 3 * 256);
+        memset(first_record(header), 0xee, (size_t)3 * 256);
         munmap(header, 1 << 20);
         survive_restart(SIGKILL);
         ck_assert(manager_log_has(&manager, "the journal of sessions is damaged"));
