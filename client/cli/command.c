@@ -68,6 +68,10 @@ static const struct command commands[] = {
                 .text = "Each character is a run of pages; the legend says of what. With --json, "
                         "--raw or\n--columns the same as a table. Who may join the pool sees where "
                         "stray pages are."},
+        {"top", "sessions and what they do, as it goes on",
+                .options = OPTION_BIT(OPTION_BATCH) | OPTION_BIT(OPTION_LIMIT) |
+                           OPTION_BIT(OPTION_DELAY) | OPTION_BIT(OPTION_ORDER),
+                .run = top_run, .text = "A full screen: h shows the keys, q ends it."},
         {"gaps", "how fragmented a pool's file is", .word = WORD_POOL,
                 .options = POOL | OPTION_BIT(OPTION_RANGE), .columns = &gaps_columns,
                 .run = gaps_run},

@@ -59,6 +59,7 @@ int trace_run(filemem_session *session, const struct options *options);
 int trim_run(filemem_session *session, const struct options *options);
 int dump_run(filemem_session *session, const struct options *options);
 int map_run(filemem_session *session, const struct options *options);
+int top_run(filemem_session *session, const struct options *options);
 int gaps_run(filemem_session *session, const struct options *options);
 int pools_run(filemem_session *session, const struct options *options);
 int destroy_run(filemem_session *session, const struct options *options);

@@ -3,6 +3,7 @@
 
 #include "map_options.h"
 #include "parse.h"
+#include "top_view.h"
 #include "usage.h"
 
 #include <string.h>
@@ -34,6 +35,20 @@ static const char *check_rows(const char *value)
         size_t rows;
 
         return map_rows_parse(value, &rows) ? NULL : "say how many, from 1 to 1000";
+}
+
+/* Faster than that the daemon does not write its statistics. */
+#define DELAY_MIN UINT64_C(100000000)
+#define DELAY_MAX UINT64_C(3600000000000)
+
+static const char *check_delay(const char *value)
+{
+        uint64_t delay = 0;
+        const char *sentence = parse_time(value, &delay);
+
+        if (sentence)
+                return sentence;
+        return delay >= DELAY_MIN && delay <= DELAY_MAX ? NULL : "say how long, from 100ms to 1h";
 }
 
 static const char *check_file(const char *value)
@@ -101,6 +116,11 @@ const struct option_info option_infos[OPTION_COUNT] = {
                 .help = "of this session only"},
         [OPTION_SAMPLE] = {"sample", .argument = "COUNT", .check = check_count,
                 .help = "one of so many"},
+        [OPTION_BATCH] = {"batch", .help = "to standard output, where there is no terminal"},
+        [OPTION_DELAY] = {"delay", 'd', .argument = "TIME", .check = check_delay,
+                .help = "from one time to the next, from 100ms on; otherwise 1s"},
+        [OPTION_ORDER] = {"order", .argument = "WHAT", .of = top_orders,
+                .help = "what to sort by at first; otherwise growth"},
         [OPTION_YES] = {"yes", 'y', .help = "do not ask on a terminal"},
         [OPTION_PRIVATE] = {"private", .help = "in a new pool of its own, which ends with its last "
                                                "session"},
