@@ -39,16 +39,19 @@ static bool is_digit(char letter)
         return letter >= '0' && letter <= '9';
 }
 
-/* The digits after a point, as a part of the unit. */
+/* The digits after a point, as a part of the unit; those beyond the 15th are too small to matter.
+ */
 static uint64_t take_fraction(const char **text, uint64_t factor)
 {
-        uint64_t part = 0;
+        uint64_t numerator = 0, denominator = 1;
 
         for (; is_digit(**text); (*text)++) {
-                factor /= 10;
-                part += factor * (uint64_t)(**text - '0');
+                if (denominator >= UINT64_C(1000000000000000))
+                        continue;
+                numerator = numerator * 10 + (uint64_t)(**text - '0');
+                denominator *= 10;
         }
-        return part;
+        return (uint64_t)((__uint128_t)factor * numerator / denominator);
 }
 
 /* A number and its unit, up to `end`. Returns whether it is one. */
