@@ -56,7 +56,8 @@ static size_t choose_columns(void)
         return (columns - MAP_TEXT_MARGIN) / COLUMNS_STEP * COLUMNS_STEP;
 }
 
-static int write_svg(const struct map_survey *survey, const char *path)
+static int write_svg(
+        const struct map_survey *survey, const struct map_holders *holders, const char *path)
 {
         bool to_stdout = strcmp(path, "-") == 0;
         FILE *file = to_stdout ? stdout : fopen(path, "we");
@@ -64,7 +65,7 @@ static int write_svg(const struct map_survey *survey, const char *path)
 
         if (!file)
                 return -errno;
-        r = map_svg_write(survey, COLUMNS_PLAIN, file);
+        r = map_svg_write(survey, holders, COLUMNS_PLAIN, file);
         if (to_stdout)
                 return r;
         if (r == 0 && fflush(file) != 0)
@@ -74,10 +75,18 @@ static int write_svg(const struct map_survey *survey, const char *path)
         return r;
 }
 
-static int print_svg(const struct map_survey *survey, const char *path)
+static int print_svg(filemem_session *session, const struct map_survey *survey, const char *path)
 {
-        int r = write_svg(survey, path);
+        struct map_holders holders;
+        int r = map_holders_make(session, survey, &holders);
+        bool known = r == 0;
 
+        /* A daemon that is older than that question has the picture all the same. */
+        if (r < 0 && r != -ENOSYS)
+                return r;
+        r = write_svg(survey, known ? &holders : NULL, path);
+        if (known)
+                map_holders_free(&holders);
         if (r == 0)
                 return 0;
         fprintf(stderr, "filememctl: cannot write %s: %s\n", path, strerror(-r));
@@ -120,7 +129,7 @@ int map_run(filemem_session *session, const struct options *options)
         if (r != 0)
                 return r;
         if (svg)
-                r = print_svg(&survey, svg);
+                r = print_svg(session, &survey, svg);
         else if (plain)
                 r = map_table_print(&survey, options);
         else

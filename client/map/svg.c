@@ -29,12 +29,12 @@ static const char style[] =
         ".g{fill:#fff}.t{font-size:17px;font-weight:600}.m{fill:#5d6670}.n{text-anchor:end}.o{font-"
         "size:11px}\n"
         ".e{fill:#edeff2}.k0{fill:#7d7d7d}.k1{fill:#0072b2}.k2{fill:#e69f00}.k3{fill:#009e73}\n"
-        ".k4{fill:#cc79a7}.k5{fill:#56b4e9}.k6{fill:url(#freed)}.h{stroke:#5d6670;stroke-width:1.6}"
+        ".k4{fill:#cc79a7}.k5{fill:#56b4e9}.k6{fill:url(#freed)}.h{stroke:#7b8590;stroke-width:1.2}"
         "\n"
         ".k7{fill:#d1240f;stroke:#fff;stroke-width:1}.l{fill-opacity:.26}.b{fill:#8b97a5}\n"
         "@media (prefers-color-scheme:dark){\n"
         "svg{background:#16191d;fill:#e4e7eb}.g{fill:#16191d}.m{fill:#9aa5b1}.e{fill:#262b31}\n"
-        ".k0{fill:#9c9c9c}.k1{fill:#2b8fd0}.k3{fill:#14b384}.h{stroke:#9aa5b1}\n"
+        ".k0{fill:#9c9c9c}.k1{fill:#2b8fd0}.k3{fill:#14b384}.h{stroke:#8490a0}\n"
         ".k7{fill:#ff5a3d;stroke:#16191d}.l{fill-opacity:.38}.b{fill:#6f7c8a}}\n"
         "</style>\n"
         "<defs><pattern id=\"freed\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\">"
@@ -90,7 +90,8 @@ static unsigned row_share(const struct map_grid *grid, size_t first, size_t end)
         return (unsigned)((__uint128_t)held * 100 / length);
 }
 
-static void write_row(const struct map_survey *survey, size_t first, size_t columns, FILE *where)
+static void write_row(const struct map_survey *survey, const struct map_holders *holders,
+        size_t first, size_t columns, FILE *where)
 {
         const struct map_grid *grid = &survey->grid;
         size_t end = grid->count - first > columns ? first + columns : grid->count;
@@ -102,7 +103,7 @@ static void write_row(const struct map_survey *survey, size_t first, size_t colu
         fprintf(where, "</text><text class=\"m n o\" x=\"%zu\" y=\"10\">%u%%</text>\n",
                 columns * SVG_STEP + RIGHT - 24, row_share(grid, first, end));
         for (size_t i = first; i < end; i++)
-                svg_cell_write(survey, i, (unsigned)(i - first) * SVG_STEP, NULL, where);
+                svg_cell_write(survey, holders, i, (unsigned)(i - first) * SVG_STEP, where);
         fputs("</g>\n", where);
 }
 
@@ -218,7 +219,8 @@ static void write_gaps(const struct map_gaps *gaps, double x, double width, doub
         }
 }
 
-static void write_all(const struct map_survey *survey, size_t columns, FILE *where)
+static void write_all(const struct map_survey *survey, const struct map_holders *holders,
+        size_t columns, FILE *where)
 {
         const struct map_grid *grid = &survey->grid;
         size_t rows = (grid->count - 1) / columns + 1;
@@ -235,14 +237,15 @@ static void write_all(const struct map_survey *survey, size_t columns, FILE *whe
         fprintf(where, "</title>\n%s<rect class=\"g\" width=\"100%%\" height=\"100%%\"/>\n", style);
         write_head(survey, where);
         for (size_t i = 0; i < grid->count; i += columns)
-                write_row(survey, i, columns, where);
+                write_row(survey, holders, i, columns, where);
         write_legend(survey, width, below + LEGEND_Y, where);
         write_reach(&survey->gaps, width, below + GAPS_Y, where);
         write_gaps(&survey->gaps, LEFT + width / 2, width, below + GAPS_Y, where);
         fputs("</svg>\n", where);
 }
 
-int map_svg_write(const struct map_survey *survey, size_t columns, FILE *where)
+int map_svg_write(const struct map_survey *survey, const struct map_holders *holders,
+        size_t columns, FILE *where)
 {
         /* SVG has decimal points, whatever the user's language has. */
         locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0), before;
@@ -250,7 +253,7 @@ int map_svg_write(const struct map_survey *survey, size_t columns, FILE *where)
         if (plain == (locale_t)0)
                 return -ENOMEM;
         before = uselocale(plain);
-        write_all(survey, columns, where);
+        write_all(survey, holders, columns, where);
         uselocale(before);
         freelocale(plain);
         return 0;

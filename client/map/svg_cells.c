@@ -61,8 +61,8 @@ static void write_bytes(FILE *where, const char *before, uint64_t bytes, const c
         fprintf(where, "%s%s%s", before, human_size(bytes, text), after);
 }
 
-static void write_title(
-        const struct map_cell *cell, struct filemem_range range, const char *holders, FILE *where)
+static void write_title(const struct map_cell *cell, struct filemem_range range,
+        const struct map_holders *holders, size_t index, FILE *where)
 {
         fprintf(where, "<title>0x%" PRIx64 " to 0x%" PRIx64, range.start, range.end);
         write_bytes(where, ", ", range.end - range.start, "");
@@ -86,21 +86,21 @@ static void write_title(
                 fprintf(where, "\n%" PRIu64 " range%s, at most %" PRIu32 " reference%s",
                         cell->entries, cell->entries == 1 ? "" : "s", cell->refs,
                         cell->refs == 1 ? "" : "s");
-        if (holders && holders[0]) {
+        if (holders && holders->cells[index].count) {
                 fputs("\nheld by ", where);
-                markup_xml(where, holders);
+                map_holders_write(holders, index, where);
         }
         fputs("</title>", where);
 }
 
-void svg_cell_write(
-        const struct map_survey *survey, size_t index, unsigned x, const char *holders, FILE *where)
+void svg_cell_write(const struct map_survey *survey, const struct map_holders *holders,
+        size_t index, unsigned x, FILE *where)
 {
         const struct map_cell *cell = &survey->grid.cells[index];
         struct filemem_range range = map_grid_range(&survey->grid, index);
 
         fprintf(where, "<g transform=\"translate(%u)\">", x);
-        write_title(cell, range, holders, where);
+        write_title(cell, range, holders, index, where);
         fputs("<path class=\"e\" d=\"M0 0h12v12h-12z\"/>", where);
         write_contents(cell, range.end - range.start, where);
         fputs("</g>\n", where);

@@ -196,7 +196,7 @@ static char *draw(const struct map_survey *survey)
         FILE *file = open_memstream(&text, &size);
 
         ck_assert_ptr_nonnull(file);
-        ck_assert_int_eq(map_svg_write(survey, 2, file), 0);
+        ck_assert_int_eq(map_svg_write(survey, NULL, 2, file), 0);
         fclose(file);
         return text;
 }

@@ -55,13 +55,14 @@ static void await_reclaim(void)
  */
 static void start(void)
 {
+        const struct filemem_options how = {.size = sizeof(how), .label = "<us>"};
         struct filemem_range pages, hole, halves, large;
 
         daemon_start(&the_daemon, "[pool open]\ncapacity = 16M\njoin = *\n");
         setenv("FILEMEM_SOCKET", the_daemon.socket, 1);
         setenv("LC_ALL", "C", 1);
         setenv("COLUMNS", "80", 1);
-        ck_assert_int_eq(filemem_open(NULL, NULL, &session), 0);
+        ck_assert_int_eq(filemem_open(NULL, &how, &session), 0);
         for (int kind = 0; kind < FILEMEM_KINDS; kind++) {
                 pages = allocate(4 * K, (enum filemem_kind)kind);
                 if (kind % 2)
@@ -304,35 +305,69 @@ static const char *check_svg(const char *path)
         return text;
 }
 
+/* A line of what check_svg.py prints: a cell that is all of one range. */
+static void expect(char *text, size_t size, const char *start, const char *end, const char *what)
+{
+        size_t used = strlen(text);
+
+        snprintf(text + used, size - used,
+                "0x%s to 0x%s, 4K; %s; 1 range, at most 1 reference; held by session %llu "
+                "<us> "
+                "(pid %d) 4K\n",
+                start, end, what, (unsigned long long)filemem_session_id(session), (int)getpid());
+}
+
 START_TEST(svg_has_a_tooltip_for_each_cell)
 {
+        static char expected[1 << 13];
         char line[256], path[128];
 
+        strcpy(expected, "16\n");
+        expect(expected, sizeof(expected), "0", "1000", "System: 4K held, 0B committed");
+        expect(expected, sizeof(expected), "1000", "2000", "Anonymous: 4K held, 4K committed");
+        expect(expected, sizeof(expected), "2000", "3000", "PageCache: 4K held, 0B committed");
+        expect(expected, sizeof(expected), "3000", "4000", "Tmpfs: 4K held, 4K committed");
+        expect(expected, sizeof(expected), "4000", "5000", "Ramdiskfs: 4K held, 0B committed");
+        expect(expected, sizeof(expected), "5000", "6000", "Mapped: 4K held, 4K committed");
+        expect(expected, sizeof(expected), "8000", "9000", "Anonymous: 4K held, 0B committed");
+        expect(expected, sizeof(expected), "9000", "a000", "Anonymous: 4K held, 0B committed");
+        expect(expected, sizeof(expected), "a000", "b000", "Anonymous: 4K held, 4K committed");
+        expect(expected, sizeof(expected), "b000", "c000", "Anonymous: 4K held, 4K committed");
         snprintf(path, sizeof(path), "%s/map.svg", the_daemon.folder);
         snprintf(line, sizeof(line), "map --svg %s --range 0-64K", path);
         ck_assert_str_eq(ctl_get(line), "");
-        assert_same(check_svg(path),
-                "16\n"
-                "0x0 to 0x1000, 4K; System: 4K held, 0B committed; 1 range, at most 1 reference\n"
-                "0x1000 to 0x2000, 4K; Anonymous: 4K held, 4K committed; 1 range, at most 1 "
-                "reference\n"
-                "0x2000 to 0x3000, 4K; PageCache: 4K held, 0B committed; 1 range, at most 1 "
-                "reference\n"
-                "0x3000 to 0x4000, 4K; Tmpfs: 4K held, 4K committed; 1 range, at most 1 "
-                "reference\n"
-                "0x4000 to 0x5000, 4K; Ramdiskfs: 4K held, 0B committed; 1 range, at most 1 "
-                "reference\n"
-                "0x5000 to 0x6000, 4K; Mapped: 4K held, 4K committed; 1 range, at most 1 "
-                "reference\n"
-                "0x8000 to 0x9000, 4K; Anonymous: 4K held, 0B committed; 1 range, at most 1 "
-                "reference\n"
-                "0x9000 to 0xa000, 4K; Anonymous: 4K held, 0B committed; 1 range, at most 1 "
-                "reference\n"
-                "0xa000 to 0xb000, 4K; Anonymous: 4K held, 4K committed; 1 range, at most 1 "
-                "reference\n"
-                "0xb000 to 0xc000, 4K; Anonymous: 4K held, 4K committed; 1 range, at most 1 "
-                "reference\n");
+        assert_same(check_svg(path), expected);
         unlink(path);
+}
+END_TEST
+
+START_TEST(a_cell_names_those_who_hold_most_of_it)
+{
+        const struct filemem_options other = {.size = sizeof(other), .label = "other"};
+        struct filemem_range page = {0, 4 * K}, more = {0x8000, 0xc000};
+        filemem_session *others[4];
+        char line[256], path[128];
+        const char *text;
+
+        for (unsigned i = 0; i < 4; i++) {
+                ck_assert_int_eq(filemem_open(NULL, &other, &others[i]), 0);
+                ck_assert_int_eq(filemem_incref(others[i], page), 0);
+        }
+        ck_assert_int_eq(filemem_incref(others[3], more), 0);
+        snprintf(path, sizeof(path), "%s/map.svg", the_daemon.folder);
+        snprintf(line, sizeof(line), "map --svg %s --range 0-1M --rows 1", path);
+        ctl_get(line);
+        text = check_svg(path);
+        snprintf(line, sizeof(line),
+                "held by session %llu <us> (pid %d) 16K, session %llu other (pid %d) 4K, session",
+                (unsigned long long)filemem_session_id(session), (int)getpid(),
+                (unsigned long long)filemem_session_id(others[0]), (int)getpid());
+        ck_assert_msg(strstr(text, line) != NULL, "%s", text);
+        ck_assert_msg(
+                strstr(text, " other (pid ") && strstr(text, " 4K, and 2 more\n"), "%s", text);
+        unlink(path);
+        for (unsigned i = 0; i < 4; i++)
+                filemem_close(others[i]);
 }
 END_TEST
 
@@ -400,6 +435,7 @@ int main(void)
         tcase_add_test(tests, cells_are_a_table_with_columns);
         tcase_add_test(tests, gaps_are_numbers);
         tcase_add_test(tests, svg_has_a_tooltip_for_each_cell);
+        tcase_add_test(tests, a_cell_names_those_who_hold_most_of_it);
         tcase_add_test(tests, svg_goes_to_standard_output_too);
         tcase_add_test(tests, stray_pages_are_where_they_are);
         tcase_add_test(tests, mistakes_are_told);
