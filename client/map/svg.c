@@ -140,7 +140,8 @@ static void write_legend(const struct map_survey *survey, double width, double y
                 FILEMEM_RAMDISKFS, FILEMEM_MAPPED, FILEMEM_SYSTEM, MAP_FREED, MAP_STRAY, MAP_FREE};
 
         for (int i = 0; i < MAP_CONTENTS; i++) {
-                double x = LEFT + width / 3 * (i % 3), line = y + LINE * (double)(i / 3);
+                int row = i / 3, column = i % 3;
+                double x = LEFT + width / 3 * column, line = y + LINE * row;
 
                 svg_swatch_write(contents[i], false, x, line - 11, where);
                 fprintf(where, "<text x=\"%.6g\" y=\"%.6g\">", x + 20, line);
