@@ -121,7 +121,7 @@ static int start(
 
 int main(int argc, char **argv)
 {
-        unsigned consumers = argc > 2 ? (unsigned)atoi(argv[2]) : 2;
+        unsigned consumers = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 2;
         struct filemem_range range;
         filemem_session *session;
         struct ring *ring;

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define IMAGE_MAX ((size_t)64 << 20)
-#define SCALE     4
+#define SCALE     ((size_t)4)
 
 /* At the beginning of the pool; the pixels of the small image, and then the large one, follow. */
 struct job {
@@ -46,14 +46,15 @@ static int shrink(struct job *job)
         unsigned width, height, maximum;
         int header = 0;
 
+        /* NOLINTNEXTLINE(cert-err34-c): what is too large is a length that cannot be */
         if (sscanf(text, "P5 %u %u %u%n", &width, &height, &maximum, &header) != 3 ||
                 maximum != 255)
                 return fail("sandbox", "that is no PGM of 8 bits");
         if (!width || width > IMAGE_MAX || height > IMAGE_MAX ||
                 (size_t)width * height + (size_t)header + 1 != job->length)
                 return fail("sandbox", "the file is too short or too long");
-        job->width = width / SCALE;
-        job->height = height / SCALE;
+        job->width = (unsigned)(width / SCALE);
+        job->height = (unsigned)(height / SCALE);
         for (unsigned y = 0; y < job->height; y++)
                 for (unsigned x = 0; x < job->width; x++) {
                         unsigned sum = 0;
