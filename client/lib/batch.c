@@ -114,6 +114,8 @@ static void complete(filemem_session *session, const struct item *item,
         struct filemem_completion *completion)
 {
         if (result->status != FILEMEM__STATUS__STATUS_OK) {
+                if (item->code == FILEMEM_DO_DECREF)
+                        fence_take(session, item->range);
                 fail(completion, -status_to_errno(result->status), result->text);
                 return;
         }

@@ -95,6 +95,7 @@ void huge_want(filemem_session *session, struct filemem_range range)
 {
         struct units units = units_within(range);
 
+        fence_take(session, range);
         if (!session->huge.states || units.first >= units.end)
                 return;
         pthread_mutex_lock(&session->window.lock);
@@ -108,6 +109,7 @@ void huge_advise(filemem_session *session, struct filemem_range range)
 {
         struct units units = units_within(range);
 
+        fence_lift(session, range);
         if (!session->huge.states || !is_any(session, units, STATE_WANTED))
                 return;
         pthread_mutex_lock(&session->window.lock);
@@ -146,6 +148,7 @@ void huge_forget(filemem_session *session, struct filemem_range range)
 {
         struct units units = units_touched(range);
 
+        fence_drop(session, range);
         if (!session->huge.states ||
                 (!is_any(session, units, STATE_WANTED) && !is_any(session, units, STATE_ADVISED)))
                 return;

@@ -29,7 +29,7 @@ struct huge {
 void huge_init(filemem_session *session);
 void huge_deinit(filemem_session *session);
 
-/* The session has the range now. */
+/* The session has the range now. This and the two like it tell the fence (fence.h) too. */
 void huge_want(filemem_session *session, struct filemem_range range);
 
 /* The range is mapped in the window. */

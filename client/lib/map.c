@@ -37,7 +37,7 @@ static inline unsigned char *find_mapped(
 {
         if (!arguments_is_range(session, start, end) || fork_guard_is_child(&session->guard) ||
                 !protection || protection & ~session->window.protection ||
-                (session->huge.states && end - start >= HUGEPAGE_SIZE))
+                (session->huge.states && end - start >= HUGEPAGE_SIZE) || session->fence.pages)
                 return NULL;
         return window_find(&session->window, start, end);
 }

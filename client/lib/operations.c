@@ -61,6 +61,8 @@ static int change_refs(
                 huge_forget(session, range);
         fill_range(&operation, &message, range, body);
         r = call_simple(session, &operation);
+        if (r < 0 && body == FILEMEM__OPERATION__BODY_DECREF)
+                fence_take(session, range);
         if (r == 0 && body == FILEMEM__OPERATION__BODY_INCREF)
                 huge_want(session, range);
         return r;

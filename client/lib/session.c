@@ -49,8 +49,24 @@ static int prepare(filemem_session *session)
                      : 0;
 }
 
+/* Asked for by the program, it is there or opening fails; by $FILEMEM_FENCE, as far as it can be.
+ */
+static int init_fence(filemem_session *session, const struct filemem_options *options)
+{
+        const char *wanted = secure_getenv("FILEMEM_FENCE");
+        int r;
+
+        if (!options->fence_released && (!wanted || !wanted[0]))
+                return 0;
+        r = fence_init(session);
+        if (r == 0 || !options->fence_released)
+                return 0;
+        return text_open_set(r, r == -ENOMEM ? "this process is out of memory"
+                                             : "this kernel cannot fence shared memory");
+}
+
 /* The daemon has answered: what is needed to map the memory. */
-static int prepare_memory(filemem_session *session)
+static int prepare_memory(filemem_session *session, const struct filemem_options *options)
 {
         int protection = PROT_READ, r;
 
@@ -63,7 +79,7 @@ static int prepare_memory(filemem_session *session)
         if (r < 0)
                 return text_open_set(r, "this process is out of memory");
         huge_init(session);
-        return 0;
+        return init_fence(session, options);
 }
 
 static void close_fd(int fd)
@@ -90,7 +106,7 @@ static int open_session(
         if (r == 0)
                 r = reach(session, socket, options);
         if (r == 0)
-                r = prepare_memory(session);
+                r = prepare_memory(session, options);
         if (r < 0) {
                 filemem_close(session);
                 return r;
@@ -144,6 +160,7 @@ filemem_session *filemem_close(filemem_session *session)
         if (!session)
                 return NULL;
         huge_deinit(session);
+        fence_deinit(session);
         window_deinit(&session->window);
         call_deinit(session);
         if (session->memfd >= 0)

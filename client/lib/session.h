@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fence.h"
 #include "filemem/filemem.h"
 #include "fork.h"
 #include "huge.h"
@@ -76,5 +77,6 @@ struct filemem_session {
 
         struct window window;
         struct huge huge;
+        struct fence fence;
         atomic_int exec; /* whether the pool may be mapped executable; negative: not asked yet */
 };

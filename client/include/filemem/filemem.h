@@ -122,6 +122,7 @@ struct filemem_options {
         bool private_pool; /* a new pool of one's own, which ends with its last session; others get
                               into it by filemem_open_peer() alone. With no `pool` */
         bool no_pool;      /* in none: for questions and administration. With no `pool` */
+        bool fence_released; /* for finding mistakes: see filemem_decref() */
 };
 
 /*
@@ -240,7 +241,14 @@ FILEMEM_API int filemem_incref(filemem_session *session, struct filemem_range ra
 /*
  * Gives up one reference of this session on every page. When nobody holds a page any more it goes
  * back to the kernel and may become somebody else's: do not touch it then. Mappings stay (they
- * belong to chunks, not to ranges), so a stray write is not caught.
+ * belong to chunks, not to ranges), so a stray write is not caught: it may be lost, or change what
+ * somebody else has there by then. What filemem_map_into() mapped is the caller's to unmap.
+ *
+ * With `fence_released` in the options, or $FILEMEM_FENCE set to anything, what this session has
+ * given up its last reference on is fenced in the window (MADV_GUARD_INSTALL): a touch is a SIGSEGV
+ * at the culprit, until the range is allocated, referenced or mapped again. It costs a system call
+ * a release and a byte a page. With a kernel that cannot (before Linux 6.15 for shared memory), or
+ * without a window, filemem_open() is -ENOSYS with that option, and the environment is ignored.
  */
 FILEMEM_API int filemem_decref(filemem_session *session, struct filemem_range range);
 
