@@ -20,10 +20,11 @@ struct batch_memory {
 static struct batch *batch_new(filemem_session *session)
 {
         struct batch_memory *memory = exchange_map(sizeof(*memory));
-        struct batch *batch = &memory->batch;
+        struct batch *batch;
 
         if (!memory)
                 return NULL;
+        batch = &memory->batch;
         exchange_init_message(&memory->message);
         batch->exchange.message = &memory->message;
         batch->exchange.batch = batch;
