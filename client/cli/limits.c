@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "limits_summary.h"
+
 #include "command.h"
+#include "human.h"
 #include "table.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct column list[] = {
@@ -50,23 +55,63 @@ static int add(struct table *table, const struct filemem_limit *limit)
         return table_add(table, cells);
 }
 
-int limits_run(filemem_session *session, const struct options *options)
+/* Returns how many there are, or a negative errno. */
+static int ask(filemem_session *session, const struct options *options, struct filemem_limit *ret)
 {
-        struct filemem_limit limits[LIMITS_MAX];
         int count = filemem_limits_of(
-                session, options->pool ? options->pool : DEFAULT_POOL, limits, LIMITS_MAX);
-        struct table *table;
-        int r;
+                session, options->pool ? options->pool : DEFAULT_POOL, ret, LIMITS_MAX);
 
         /* Who asked for no pool gets what there is. */
         if (!options->pool && (count == -EPERM || count == -ENOENT))
-                count = filemem_limits(session, limits, LIMITS_MAX);
+                count = filemem_limits(session, ret, LIMITS_MAX);
+        return count < LIMITS_MAX ? count : LIMITS_MAX;
+}
+
+static void print_use(FILE *out, const struct filemem_limit *limit, bool first)
+{
+        char used[HUMAN_MAX], maximum[HUMAN_MAX];
+
+        if (!limit->total.counted || limit->total.maximum == FILEMEM_UNLIMITED)
+                return;
+        if (is_in_bytes(limit->name))
+                fprintf(out, "%s%s %s of %s", first ? "" : ", ", limit->name,
+                        human_size(limit->total.used, used),
+                        human_size(limit->total.maximum, maximum));
+        else
+                fprintf(out, "%s%s %" PRIu64 " of %" PRIu64, first ? "" : ", ", limit->name,
+                        limit->total.used, limit->total.maximum);
+}
+
+int limits_summary(filemem_session *session, const struct options *options, char **ret)
+{
+        struct filemem_limit limits[LIMITS_MAX];
+        int count = ask(session, options, limits);
+        size_t size;
+        FILE *out;
+
+        if (count < 0)
+                return count;
+        out = open_memstream(ret, &size);
+        if (!out)
+                return -errno;
+        for (int i = 0; i < count; i++)
+                print_use(out, &limits[i], ftell(out) == 0);
+        return fclose(out) == 0 ? 0 : -ENOMEM;
+}
+
+int limits_run(filemem_session *session, const struct options *options)
+{
+        struct filemem_limit limits[LIMITS_MAX];
+        int count = ask(session, options, limits);
+        struct table *table;
+        int r;
+
         if (count < 0)
                 return count;
         r = table_new("limits", &limits_columns, options, &table);
         if (r < 0)
                 return r;
-        for (int i = 0; i < count && i < LIMITS_MAX && r == 0; i++)
+        for (int i = 0; i < count && r == 0; i++)
                 r = add(table, &limits[i]);
         if (r == 0)
                 r = table_print(table);

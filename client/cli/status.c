@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.h"
+#include "limits_summary.h"
 #include "table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static const struct column list[] = {
         {"version", "version", COLUMN_TEXT, .help = "of the daemon"},
@@ -27,6 +29,7 @@ static const struct column list[] = {
         {"max_message", "largest message", COLUMN_BYTES, .help = "the largest message"},
         {"max_operations", "operations in a request", COLUMN_NUMBER,
                 .help = "the most operations in a request"},
+        {"limits", "limits", COLUMN_TEXT, .help = "used of what all have together"},
         {"pools", "pools", COLUMN_NUMBER, .help = "how many there are"},
         {"pool", "pool", COLUMN_TEXT, .help = "the one that the rest is about", .maybe = true},
         {"pool_sessions", "sessions in it", COLUMN_NUMBER, .help = "sessions in the pool",
@@ -55,8 +58,8 @@ const struct columns status_columns = RECORD_OF(list);
 /* Of a pool that there may not be. */
 #define POOL_NUMBER(pool, field) ((pool) ? CELL_NUMBER((pool)->field) : CELL_NONE)
 
-static int print(const struct filemem_status *status, const struct filemem_pool *pool,
-        const struct options *options)
+static int print(const struct filemem_status *status, const char *limits,
+        const struct filemem_pool *pool, const struct options *options)
 {
         const struct cell cells[] = {
                 CELL_TEXT(status->version),
@@ -75,6 +78,7 @@ static int print(const struct filemem_status *status, const struct filemem_pool 
                 CELL_NUMBER(status->punch_failures),
                 CELL_NUMBER(status->max_message),
                 CELL_NUMBER(status->max_operations),
+                CELL_TEXT(limits),
                 CELL_NUMBER(status->pools),
                 pool ? CELL_TEXT(pool->name) : CELL_NONE,
                 POOL_NUMBER(pool, sessions),
@@ -98,6 +102,8 @@ int status_run(filemem_session *session, const struct options *options)
 {
         struct filemem_status status;
         struct filemem_pool pool;
+        char *limits = NULL;
+        bool known;
         int r = filemem_status(session, &status);
 
         if (r < 0)
@@ -106,5 +112,10 @@ int status_run(filemem_session *session, const struct options *options)
         /* Who asked for no pool gets what there is. */
         if (r < 0 && (options->pool || (r != -EPERM && r != -ENOENT)))
                 return r;
-        return print(&status, r < 0 ? NULL : &pool, options);
+        known = r == 0;
+        r = limits_summary(session, options, &limits);
+        if (r == 0)
+                r = print(&status, limits, known ? &pool : NULL, options);
+        free(limits);
+        return r;
 }

@@ -186,7 +186,7 @@ START_TEST(status_names_daemon_and_pool)
         ctl("status", "--json");
         list = parse("status", 1);
         status = json_array_get(list, 0);
-        ck_assert_uint_eq(json_object_size(status), sizeof(numbers) / sizeof(numbers[0]) + 7);
+        ck_assert_uint_eq(json_object_size(status), sizeof(numbers) / sizeof(numbers[0]) + 8);
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
                 number(status, numbers[i]);
         ck_assert_uint_eq(number(status, "pid"), (uint64_t)the_daemon.pid);

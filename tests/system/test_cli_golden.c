@@ -107,7 +107,7 @@ static const char *const changing_keys[] = {"version", "pid", "uid", "gid", "age
         "uptime_ns", "time_ns", "at_ns", "host_permille", "requests", "operations", "refusals",
         "sessions_total", "accounting", "scans", "reclaimed", "punches", "entries", "metadata",
         "allocated_rate", "released_rate", "operation_rate", "swapped", "user", "session_id",
-        "user_maximum", "total", "total_maximum", "command", "time"};
+        "user_maximum", "total", "total_maximum", "command", "time", "limits"};
 
 /* limits: the numbers of all users and sessions are the configuration's and the moment's. */
 static void mask_json(char *text, const char *command)
@@ -118,6 +118,8 @@ static void mask_json(char *text, const char *command)
 
                 if (strcmp(command, "limits") != 0 && !strncmp(key, "total", 5))
                         continue;
+                if (!strcmp(command, "limits") && !strcmp(key, "limits"))
+                        continue; /* the name of its list */
                 if (!strcmp(command, "help"))
                         continue;
                 snprintf(pattern, sizeof(pattern), "\"%s\": ?(\"[^\"]*\"|[0-9]+|null|true|false)",
