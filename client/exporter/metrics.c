@@ -31,6 +31,8 @@ static const struct metric totals_metrics[] = {
                 "Sessions that were opened since the daemon started."),
         COUNTER(totals, requests, "filemem_requests", "Requests that were received."),
         COUNTER(totals, operations, "filemem_operations", "Operations in these requests."),
+        COUNTER(totals, restarts, "filemem_restarts_survived",
+                "Restarts of the daemon after which sessions went on."),
         COUNTER(totals, protocol_errors, "filemem_protocol_errors",
                 "Sessions that were ended because they broke a rule."),
         COUNTER(totals, allocations, "filemem_allocations", "Ranges that were allocated."),

@@ -26,6 +26,7 @@ struct left {
         struct states sessions;
         uint64_t next_session;
         uint64_t next_pool;
+        uint32_t restarts;
 };
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -88,6 +89,7 @@ static int note_record(struct left *left, struct state_record *record)
         case STATE_IDENTITIES:
                 left->next_session = record->id;
                 left->next_pool = record->pool;
+                left->restarts = record->flags;
                 return 0;
         case STATE_POOL:
                 record->pool_state.name[POOL_NAME_MAX] = 0;
@@ -262,6 +264,7 @@ static int adopt(struct server *server, struct left *left)
 
         server->next_session = server->survival.next_session = left->next_session;
         server->pools.next_id = server->survival.next_pool = left->next_pool;
+        server->survival.restarts = left->restarts + 1;
         for (size_t i = 0; i < left->pools.count; i++) {
                 const struct state_record *record = &left->pools.records[i];
 

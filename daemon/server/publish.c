@@ -278,6 +278,7 @@ static void describe_server(
                 .releases = statistics->releases,
                 .released_bytes = statistics->released_bytes,
                 .version = FILEMEM_VERSION,
+                .restarts = server->survival.restarts,
         };
 }
 

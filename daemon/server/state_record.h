@@ -9,7 +9,8 @@
 
 /* What is written down of the server: each record says how something is now, or that it is gone. */
 enum state_record_type {
-        STATE_IDENTITIES = 1, /* id: of the next session; pool: of the next pool */
+        STATE_IDENTITIES = 1, /* id: of the next session; pool: of the next pool; flags: how often
+                                 the sessions went on with another daemon */
         STATE_POOL,
         STATE_POOL_GONE,
         STATE_SESSION,

@@ -47,7 +47,8 @@ static void write_identities(struct server *server)
         const struct survival *survival = &server->survival;
         const struct state_record record = {.type = STATE_IDENTITIES,
                 .id = survival->next_session,
-                .pool = survival->next_pool};
+                .pool = survival->next_pool,
+                .flags = survival->restarts};
 
         write_state(server, &record);
 }
@@ -117,7 +118,8 @@ static int write_all(struct server *server)
         const struct survival *survival = &server->survival;
         struct state_record record = {.type = STATE_IDENTITIES,
                 .id = survival->next_session,
-                .pool = survival->next_pool};
+                .pool = survival->next_pool,
+                .flags = survival->restarts};
         const struct served *served;
         const struct session *session;
         int r = journal_clear(journal);

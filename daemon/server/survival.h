@@ -38,6 +38,7 @@ struct survival {
         uint64_t limit;        /* records, from which on it is written anew */
         uint64_t next_session; /* identities below are spoken for */
         uint64_t next_pool;
+        uint32_t restarts;                        /* that were survived */
         uint64_t stored;                          /* descriptors in the store */
         uint64_t name_bytes;                      /* of their names */
         STAILQ_HEAD(, survival_removal) removals; /* to be told to the store */

@@ -271,6 +271,40 @@ START_TEST(opening_a_peer_survives_every_failed_allocation)
 }
 END_TEST
 
+/* A view and its groups, and the room in the event loop. */
+START_TEST(opening_statistics_survives_every_failed_allocation)
+{
+        bool happened = true;
+        long n;
+
+        start_server();
+        for (n = 0; happened; n++) {
+                struct raw_operation operation;
+                const Filemem__Reply *reply;
+                struct raw raw;
+                uint64_t id;
+
+                open_session(&raw);
+                raw_statistics(&operation);
+                id = raw_request(&raw, &operation, 1);
+                happened = take_unlucky_turn(n);
+                await(&raw);
+                reply = raw_receive_reply(&raw, id);
+                ck_assert_int_eq(reply->results[0]->status,
+                        happened ? FILEMEM__STATUS__STATUS_ENOMEM : FILEMEM__STATUS__STATUS_OK);
+                ck_assert_uint_eq(server->views.count, !happened);
+                if (!happened) {
+                        close(raw.peer);
+                        raw.peer = -1;
+                }
+                close_session(&raw);
+                ck_assert_uint_eq(server->views.count, 0);
+        }
+        ck_assert_int_ge(n, 2);
+        stop_server();
+}
+END_TEST
+
 START_TEST(private_hello_survives_every_failed_allocation)
 {
         bool happened = true;
@@ -409,6 +443,7 @@ int main(void)
         tcase_add_test(tests, request_survives_every_failed_allocation);
         tcase_add_test(tests, way_of_a_message_needs_no_allocation);
         tcase_add_test(tests, opening_a_peer_survives_every_failed_allocation);
+        tcase_add_test(tests, opening_statistics_survives_every_failed_allocation);
         tcase_add_test(tests, private_hello_survives_every_failed_allocation);
         tcase_add_test(tests, making_a_server_survives_every_failed_allocation);
         tcase_add_test(tests, server_is_freed_with_requests_under_way);

@@ -5,6 +5,9 @@
  */
 #include "system/test_survive.h"
 
+#include "filemem/statistics.h"
+#include "proto/page.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -57,6 +60,25 @@ static void await_empty(void)
         raw_close(&raw);
 }
 
+/* Of the statistics. */
+static struct filemem_statistics_totals read_totals(struct raw *raw)
+{
+        struct filemem_statistics_totals totals;
+        struct raw_operation operation;
+        uint64_t size;
+        void *page;
+
+        raw_statistics(&operation);
+        size = raw_do(raw, &operation)->statistics->size;
+        page = mmap(NULL, size, PROT_READ, MAP_SHARED, raw->peer, 0);
+        ck_assert_ptr_ne(page, MAP_FAILED);
+        ck_assert_int_eq(page_read(page, PAGE_TOTALS, 0, (page_word *)&totals, sizeof(totals)), 1);
+        munmap(page, size);
+        close(raw->peer);
+        raw->peer = -1;
+        return totals;
+}
+
 START_TEST(a_session_goes_on_after_sigkill)
 {
         struct raw_operation operation;
@@ -102,6 +124,7 @@ START_TEST(it_goes_on_many_times)
                 raw_get(&raw, SURVIVE_PAGE, 1);
         }
         assert_is(&raw, start, "still");
+        ck_assert_uint_eq(read_totals(&raw).restarts, 10);
         raw_close(&raw);
         await_empty();
 }

@@ -94,6 +94,7 @@ struct filemem_statistics_totals {
         uint64_t metadata;
         char version[32];
         char accounting[16];
+        uint64_t restarts; /* daemons before this one whose sessions it went on with */
 };
 
 struct filemem_statistics_pool {
