@@ -71,12 +71,12 @@ size_t page_size(const struct page_plan *plan, size_t count);
 void page_init(void *memory, const struct page_plan *plan, size_t count);
 
 /* Writes one record; NULL: there is none there any more. Only one thread may write. */
-void page_write(struct page_header *page, enum page_section_id section, size_t place,
-        const page_word *record);
+void page_write(
+        struct page_header *page, enum page_section_id id, size_t place, const page_word *record);
 
 /* Bytes of a record, as this page has it, and blocks to look at. Of no such section: 0. */
-size_t page_record_size(const struct page_header *page, enum page_section_id section);
-size_t page_used(const struct page_header *page, enum page_section_id section);
+size_t page_record_size(const struct page_header *page, enum page_section_id id);
+size_t page_used(const struct page_header *page, enum page_section_id id);
 
 /* Whether `memory` of that size is a page, and all that its header says lies in it. */
 bool page_is_valid(const void *memory, size_t size);
@@ -86,5 +86,5 @@ bool page_is_valid(const void *memory, size_t size);
  * 1, 0 if there is none at that place, or -EAGAIN if it has not become even in many attempts: the
  * writer died in the middle of it, or was stopped.
  */
-int page_read(const struct page_header *page, enum page_section_id section, size_t place,
-        page_word *ret, size_t size);
+int page_read(const struct page_header *page, enum page_section_id id, size_t place, page_word *ret,
+        size_t size);

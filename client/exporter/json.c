@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* The page shows those that hold most, and says how many there are. */
-#define SESSIONS_MAX 200
+#define SESSIONS_MAX ((size_t)200)
 
 /* Numbers above 2^53 lose digits in a browser, and above 2^63 do not fit in here: no limit is -1.
  */

@@ -23,13 +23,13 @@
 
 __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
 {
+        char line[512];
         va_list arguments;
 
         va_start(arguments, format);
-        fputs("filemem-exporter: ", stderr);
-        vfprintf(stderr, format, arguments);
-        fputc('\n', stderr);
+        vsnprintf(line, sizeof(line), format, arguments);
         va_end(arguments);
+        fprintf(stderr, "filemem-exporter: %s\n", line);
         return -EINVAL;
 }
 
@@ -53,7 +53,7 @@ static int bind_to(const struct addrinfo *address)
 /* Where it listens, for people and for those who asked for any port. */
 static void announce(int fd)
 {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = {0};
         socklen_t size = sizeof(address);
         char host[INET6_ADDRSTRLEN], port[8];
 
@@ -137,9 +137,9 @@ static int run(const struct options *options)
 {
         const struct rlimit limit = {HTTP_FDS_MAX, HTTP_FDS_MAX};
         struct event_base *base;
-        struct source *source;
+        struct source *source = NULL;
         sigset_t all, before;
-        int fd, r;
+        int fd = -1, r;
 
         signal(SIGPIPE, SIG_IGN);
         setrlimit(RLIMIT_NOFILE, &limit);

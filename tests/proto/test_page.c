@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS 32
+#define WORDS 32u
 
 static const struct page_plan plan[] = {
-        {.record_size = WORDS * 8, .capacity = 1},
-        {.record_size = 3 * 8, .capacity = 10},
+        {.record_size = sizeof(page_word[WORDS]), .capacity = 1},
+        {.record_size = sizeof(page_word[3]), .capacity = 10},
 };
 
 #define SECTIONS (sizeof(plan) / sizeof(plan[0]))
@@ -69,7 +69,7 @@ START_TEST(a_reader_that_knows_less_gets_the_beginning_and_one_that_knows_more_z
         page_word found[5] = {1, 1, 1, 1, 1};
 
         page_write(page, 1, 0, record);
-        ck_assert_int_eq(page_read(page, 1, 0, found, 2 * 8), 1);
+        ck_assert_int_eq(page_read(page, 1, 0, found, sizeof(page_word[2])), 1);
         ck_assert_uint_eq(found[1], 8);
         ck_assert_uint_eq(found[2], 1); /* not touched */
         ck_assert_int_eq(page_read(page, 1, 0, found, sizeof(found)), 1);

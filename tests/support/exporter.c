@@ -22,7 +22,8 @@
 static uint16_t read_port(int fd)
 {
         char line[128] = "";
-        unsigned port = 0;
+        static const char start[] = "http://127.0.0.1:";
+        unsigned long port;
         size_t used = 0;
         ssize_t n;
 
@@ -31,7 +32,9 @@ static uint16_t read_port(int fd)
                 used += (size_t)n;
                 line[used] = '\0';
         }
-        ck_assert_msg(sscanf(line, "http://127.0.0.1:%u/", &port) == 1, "it said: %s", line);
+        ck_assert_msg(strncmp(line, start, strlen(start)) == 0, "it said: %s", line);
+        port = strtoul(line + strlen(start), NULL, 10);
+        ck_assert(port > 0 && port <= UINT16_MAX);
         return (uint16_t)port;
 }
 
@@ -64,17 +67,40 @@ void exporter_stop(struct exporter *exporter)
         ck_assert_int_eq(status, 0);
 }
 
-int exporter_connect(const struct exporter *exporter)
+static int try_connect(const struct exporter *exporter)
 {
         const struct sockaddr_in address = {.sin_family = AF_INET,
                 .sin_port = htons(exporter->port),
                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
 
         ck_assert_int_ge(fd, 0);
-        ck_assert_msg(connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0,
-                "connecting: %s", strerror(errno));
+        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+                return fd;
+        r = -errno;
+        close(fd);
+        return r;
+}
+
+int exporter_connect(const struct exporter *exporter)
+{
+        int fd = try_connect(exporter);
+
+        ck_assert_msg(fd >= 0, "connecting: %s", strerror(-fd));
         return fd;
+}
+
+void exporter_await_listening(const struct exporter *exporter)
+{
+        int fd = -1;
+
+        for (int i = 0; i < 10 * PATIENCE && fd < 0; i++) {
+                fd = try_connect(exporter);
+                if (fd < 0)
+                        usleep(100000);
+        }
+        ck_assert_int_ge(fd, 0);
+        close(fd);
 }
 
 char *exporter_say(const struct exporter *exporter, const char *bytes, int patience)

@@ -23,6 +23,9 @@ void exporter_stop(struct exporter *exporter);
 /* A connection. */
 int exporter_connect(const struct exporter *exporter);
 
+/* For what somebody else started: waits until it can be connected to. */
+void exporter_await_listening(const struct exporter *exporter);
+
 /*
  * Sends bytes and reads to the end of the connection, at most `patience` seconds. Returns the
  * answer, to be freed; "" if none came.
