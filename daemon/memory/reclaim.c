@@ -103,6 +103,7 @@ int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
                 if (r < 0)
                         return r;
                 removed = usage_tree_remove_freed(&pool->tree, extents + done, count - done);
+                check(removed <= count - done);
                 for (size_t i = done; pool->recorder && i < done + removed; i++)
                         record_give(pool, extents[i].start, extents[i].end);
                 done += removed;
