@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http.h"
 
+#include "host.h"
 #include "json.h"
 #include "metrics.h"
 
@@ -149,6 +150,10 @@ static void on_request(struct evhttp_request *request, void *context)
         if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
                 evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
                 answer_text(request, HTTP_BADMETHOD, "GET and HEAD alone\n");
+                return;
+        }
+        if (host_is_foreign(request)) {
+                answer_text(request, 403, "ask by address, or as localhost\n");
                 return;
         }
         show(context, request, path ? path : "");

@@ -346,6 +346,13 @@ START_TEST(only_get_and_head_are_answered)
         char *answer;
 
         check_code("GET / HTTP/1.1\r\n" END, "200");
+        check_code("GET / HTTP/1.1\r\nHost: 127.0.0.1:9847\r\nConnection: close\r\n\r\n", "200");
+        check_code("GET / HTTP/1.1\r\nHost: [::1]:9847\r\nConnection: close\r\n\r\n", "200");
+        check_code("GET / HTTP/1.0\r\n\r\n", "200");
+        check_code("GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "403");
+        check_code(
+                "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                "403");
         check_code("GET /healthz HTTP/1.1\r\n" END, "200");
         check_code("GET /nothing HTTP/1.1\r\n" END, "404");
         check_code("GET /../../etc/passwd HTTP/1.1\r\n" END, "404");
