@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <event2/bufferevent.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -25,7 +26,7 @@ static bool is_local(struct evhttp_request *request)
 
 static bool is_address(const char *host)
 {
-        char name[INET6_ADDRSTRLEN] = "";
+        char name[INET6_ADDRSTRLEN];
         size_t length = strlen(host);
         struct in6_addr six;
         struct in_addr four;
@@ -36,7 +37,7 @@ static bool is_address(const char *host)
         }
         if (length >= sizeof(name))
                 return false;
-        memcpy(name, host, length);
+        snprintf(name, sizeof(name), "%.*s", (int)length, host);
         return inet_pton(AF_INET, name, &four) == 1 || inet_pton(AF_INET6, name, &six) == 1;
 }
 
