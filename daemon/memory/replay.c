@@ -16,6 +16,9 @@ static bool is_gap(const struct usage_tree *tree, uint32_t start, uint32_t end)
 {
         struct usage_entry entry;
 
+        /* What is read in order, as a copy is, is always behind all that there is. */
+        if (!tree->root || start >= tree->summary.end)
+                return true;
         return !usage_tree_find(tree, start, &entry) || entry.start >= end;
 }
 

@@ -52,9 +52,9 @@ START_TEST(nothing_is_lost_doubled_or_foreign)
         if (error)
                 printf("%s\n", error);
         ck_assert_msg(!error, "%s", error);
+        manager_set_restarts(&manager, false);
         ck_assert_uint_eq(manager.starts, options.rounds + 1);
         ck_assert_uint_eq(manager.others, 0);
-        manager_set_restarts(&manager, false);
         manager_deinit(&manager);
 }
 END_TEST
