@@ -73,7 +73,7 @@ static void write_legend_line(
 static void write_kinds(const struct map_survey *survey, const struct map_look *look, FILE *where)
 {
         for (int kind = 0; kind < FILEMEM_KINDS; kind++) {
-                char held[HUMAN_MAX], committed[HUMAN_MAX], what[80];
+                char held[HUMAN_MAX], committed[HUMAN_MAX], what[2 * HUMAN_MAX + 32];
 
                 if (!survey->total.held[kind])
                         continue;

@@ -139,7 +139,7 @@ size_t top_write_head(
 {
         static const char kinds[] = "KIND         HELD COMMIT";
         const struct filemem_statistics_pool *chosen[SHOWN_POOLS];
-        char title[48] = "POOL";
+        char title[64] = "POOL";
         size_t count = 0, shown = choose_pools(sample, pools, chosen);
 
         write_daemon(sample, view, lines[count++]);

@@ -116,10 +116,10 @@ static void serve(int fd)
 
 static void ask(int fd)
 {
-        uint64_t page = filemem_page_size(session), lines;
+        uint64_t page = filemem_page_size(session), lines = 0;
         struct request request;
         struct stat status;
-        void *body;
+        void *body = NULL;
 
         if (fstat(STDIN_FILENO, &status) < 0 || !S_ISREG(status.st_mode))
                 die("standard input is no file");
