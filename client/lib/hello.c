@@ -110,6 +110,9 @@ static int take_goodbye(const Filemem__Goodbye *goodbye)
         return text_open_set(r, "%s", goodbye->text[0] ? goodbye->text : "the daemon refused");
 }
 
+/* Resumed came instead of Welcome. */
+#define HELLO_RESUMED 2
+
 static int take_answer(filemem_session *session, const struct filemem_options *options,
         struct message *message, struct fdset *fds)
 {
@@ -122,6 +125,8 @@ static int take_answer(filemem_session *session, const struct filemem_options *o
                 return take_welcome(session, options, message->decoded->welcome, fds);
         case FILEMEM__TO_CLIENT__BODY_GOODBYE:
                 return take_goodbye(message->decoded->goodbye);
+        case FILEMEM__TO_CLIENT__BODY_RESUMED:
+                return HELLO_RESUMED;
         default:
                 return text_open_set(-EPROTO, "what answers there is no filememd");
         }
@@ -188,11 +193,20 @@ static ssize_t encode_hello(struct message *message, const struct filemem_option
         return wire_encode_to_daemon(&envelope, message->packet);
 }
 
-int hello(filemem_session *session, const struct filemem_options *options, uint64_t deadline)
+static ssize_t encode_resume(struct message *message)
 {
-        /* No thread but this one knows the session yet. */
-        struct message *message = atomic_load(&session->exchanges)->message;
-        ssize_t size = encode_hello(message, options);
+        Filemem__ToDaemon envelope = FILEMEM__TO_DAEMON__INIT;
+        Filemem__Resume body = FILEMEM__RESUME__INIT;
+
+        envelope.body_case = FILEMEM__TO_DAEMON__BODY_RESUME;
+        envelope.resume = &body;
+        return wire_encode_to_daemon(&envelope, message->packet);
+}
+
+/* Sends the packet. Returns 0 or a negative errno, with its sentence. */
+static int say(
+        filemem_session *session, const struct message *message, ssize_t size, uint64_t deadline)
+{
         int r;
 
         if (size < 0)
@@ -205,5 +219,24 @@ int hello(filemem_session *session, const struct filemem_options *options, uint6
         /* A daemon that is full says so before it has read anything. */
         if (r < 0 && r != -EPIPE)
                 return text_open_set(r, "sending to the daemon failed");
-        return receive_answer(session, options, message, deadline);
+        return 0;
+}
+
+int hello(filemem_session *session, const struct filemem_options *options, uint64_t deadline)
+{
+        /* No thread but this one knows the session yet. */
+        struct message *message = atomic_load(&session->exchanges)->message;
+        int r = say(session, message, encode_hello(message, options), deadline);
+
+        if (!r)
+                r = receive_answer(session, options, message, deadline);
+        /* The daemon died between keeping the session and saying Welcome. */
+        while (r == HELLO_RESUMED) {
+                r = say(session, message, encode_resume(message), deadline);
+                if (!r)
+                        r = say(session, message, encode_hello(message, options), deadline);
+                if (!r)
+                        r = receive_answer(session, options, message, deadline);
+        }
+        return r;
 }

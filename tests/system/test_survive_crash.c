@@ -6,6 +6,7 @@
  */
 #include "system/test_survive.h"
 
+#include <filemem/filemem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,10 +189,49 @@ START_TEST(a_daemon_may_die_at_any_step)
 }
 END_TEST
 
+/* The same through the library, which opens sessions while the daemon dies. */
+static unsigned live_with_the_library(long crash_at)
+{
+        filemem_session *session, *peer;
+        struct filemem_range range;
+        unsigned starts;
+        int fd;
+
+        manager_init(&manager, NULL, 64);
+        manager_set_restarts(&manager, true);
+        manager_launch(&manager, crash_at);
+        ck_assert_int_eq(filemem_open(manager.socket, NULL, &session), 0);
+        ck_assert_int_eq(filemem_allocate(session, PAGES(4), FILEMEM_ANONYMOUS, &range), 0);
+        ck_assert_uint_eq(range.start, 0);
+        ck_assert_int_eq(filemem_open_peer(session, NULL, &fd), 0);
+        ck_assert_int_eq(filemem_open_fd(fd, NULL, &peer), 0);
+        ck_assert_int_eq(filemem_incref(peer, range), 0);
+        ck_assert_int_eq(filemem_decref(session, range), 0);
+        ck_assert_int_eq(filemem_release(peer, range), 0);
+        filemem_close(peer);
+        filemem_close(session);
+        manager_await_count(&manager, 0, 3);
+        starts = manager.starts;
+        ck_assert_uint_eq(manager.others, 0);
+        manager_deinit(&manager);
+        return starts;
+}
+
+START_TEST(the_library_notices_nothing_of_it)
+{
+        long n = 1;
+
+        while (live_with_the_library(n) > 1)
+                n += harness_slowness();
+        ck_assert_int_gt(n, 60);
+}
+END_TEST
+
 TCase *survive_crash_case(Suite *suite)
 {
         TCase *crash = harness_case(suite, "crash", 300);
 
         tcase_add_test(crash, a_daemon_may_die_at_any_step);
+        tcase_add_test(crash, the_library_notices_nothing_of_it);
         return crash;
 }
