@@ -245,16 +245,21 @@ static struct served *find_pool(struct server *server, uint64_t id)
         return NULL;
 }
 
-static void adopt_session(struct server *server, const struct state_record *record)
+static int adopt_session(struct server *server, const struct state_record *record)
 {
         struct served *served = record->pool ? find_pool(server, record->pool) : NULL;
-        int fd = take_kept(server, 's', record->id);
+        int fd = take_kept(server, 's', record->id), r = -ENOENT;
 
         /* Without its descriptor the client has gone meanwhile. */
         if (fd < 0)
-                return;
-        if ((record->pool && !served) || session_adopt(server, record, served, fd) != 0)
+                return 0;
+        if (!record->pool || served)
+                r = session_adopt(server, record, served, fd);
+        if (r == -ENOMEM)
+                return r;
+        if (r)
                 drop_kept(server, 's', record->id, fd);
+        return 0;
 }
 
 static int adopt(struct server *server, struct left *left)
@@ -279,8 +284,9 @@ static int adopt(struct server *server, struct left *left)
 
                 if (record->id >= server->next_session)
                         server->next_session = record->id + 1;
-                if (record->type == STATE_SESSION)
-                        adopt_session(server, record);
+                r = record->type == STATE_SESSION ? adopt_session(server, record) : 0;
+                if (r < 0)
+                        return r;
         }
         drop_rest(server);
         adopted = server->connections;

@@ -101,7 +101,8 @@ struct state_record;
 
 /*
  * A session that was kept, in that pool (NULL: none): takes over the descriptor on 0, and has its
- * client told. Else the client is gone, or there is no memory for it.
+ * client told. Returns -ENOMEM if there are no memory or descriptors for it: then the process has
+ * to end, with all as it was; or something else if the client is gone.
  */
 int session_adopt(
         struct server *server, const struct state_record *record, struct served *served, int fd);

@@ -3,10 +3,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "memory/survive.h"
 #include "server/state.h"
 #include "server/state_record.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -125,6 +127,12 @@ static int prepare_adopted(
         return r;
 }
 
+/* Whether it is memory or descriptors that there were not enough of. */
+static bool is_short(int r)
+{
+        return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == OUTCOME_DAEMON_FULL;
+}
+
 int session_adopt(
         struct server *server, const struct state_record *record, struct served *served, int fd)
 {
@@ -135,6 +143,9 @@ int session_adopt(
                 return -ENOMEM;
         fill_adopted(session, record);
         r = prepare_adopted(session, record, served);
+        /* The daemon does not start then, and tries again: nothing may be released. */
+        if (is_short(r))
+                return -ENOMEM;
         if (r) {
                 session->channel.fd = -1;
                 session->process = fd_close(session->process);
