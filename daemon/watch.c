@@ -71,7 +71,7 @@ static void describe(struct watch *watch, uint64_t now, char text[WATCH_STATUS_M
 /* While systemd reads nothing, its watchdog does not hear us either: soon again. */
 static void ping(struct watch *watch)
 {
-        static const struct timeval soon = {.tv_usec = 100 * 1000};
+        static const struct timeval soon = {.tv_usec = 100000};
 
         if (!service_notify_watchdog())
                 (void)event_add(&watch->again, &soon);

@@ -84,7 +84,7 @@ static int make_room(struct table *table)
 
         if (table->count < table->room)
                 return 0;
-        rows = reallocarray(table->rows, room, sizeof(*rows));
+        rows = reallocarray(table->rows, room, sizeof(struct cell *));
         if (!rows)
                 return -ENOMEM;
         table->rows = rows;
@@ -247,7 +247,7 @@ static void merge_sort(
 
                 spare[at] = left ? rows[i++] : rows[j++];
         }
-        memcpy(rows, spare, sizeof(*rows) * count);
+        memcpy(rows, spare, sizeof(struct cell *) * count);
 }
 
 static int sort(struct table *table)
@@ -260,7 +260,7 @@ static int sort(struct table *table)
                 return 0;
         order.column = (size_t)column;
         order.text = table->columns->list[column].type == COLUMN_TEXT;
-        spare = reallocarray(NULL, table->count, sizeof(*spare));
+        spare = reallocarray(NULL, table->count, sizeof(struct cell *));
         if (!spare)
                 return -ENOMEM;
         merge_sort(table->rows, table->count, &order, spare);

@@ -27,6 +27,7 @@ __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was, just now */
         vsnprintf(line, sizeof(line), format, arguments);
         va_end(arguments);
         fprintf(stderr, "filemem-exporter: %s\n", line);

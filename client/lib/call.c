@@ -141,7 +141,7 @@ void call_end(filemem_session *session, struct exchange *exchange)
 
 int call_simple(filemem_session *session, Filemem__Operation *operation)
 {
-        struct exchange *exchange;
+        struct exchange *exchange = NULL;
         Filemem__Result *result;
         int r = call_begin(session, operation, FILEMEM__RESULT__BODY__NOT_SET, &exchange, &result);
 
@@ -196,7 +196,7 @@ static int send_silently(filemem_session *session, struct exchange *exchange,
 
         if (r == 0)
                 r = take_request(session, exchange, deadline, &request);
-        if (r < 0)
+        if (!request)
                 return r;
         /* A range always fits. */
         (void)encode(session, request, operation);
@@ -220,7 +220,7 @@ int call_send(filemem_session *session, Filemem__Operation *operation)
         int cancel, r;
 
         r = arguments_check_call(session);
-        if (r < 0)
+        if (r != 0)
                 return r;
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
         operation->no_reply = true;

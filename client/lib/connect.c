@@ -98,7 +98,7 @@ static int take_inherited(const char *text)
 static void limit_wait(int fd, uint64_t deadline)
 {
         int left = deadline_timeout(deadline);
-        struct timeval time = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
+        struct timeval time = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000L};
 
         if (left < 0)
                 return;

@@ -79,7 +79,7 @@ void batch_give_back_late(
  * What became of an operation. usage: room for it. Only once for each; by whoever delivers, without
  * the lock.
  */
-void batch_evaluate(struct batch *batch, unsigned item, struct filemem_usage *usage,
+void batch_evaluate(struct batch *batch, unsigned number, struct filemem_usage *usage,
         struct filemem_completion *ret);
 
 void batch_deinit_all(filemem_session *session);

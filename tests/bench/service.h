@@ -25,8 +25,9 @@ int service_start(struct service *service, const char *config);
 /* The same with the daemon where the side that answers is; this thread is pinned as before then. */
 int service_start_pinned(struct service *service, enum pinning pinning, const char *config);
 
-/* A line of its /proc/PID/status, such as "VmRSS", in bytes; 0 if it cannot be read. */
-uint64_t service_memory(const struct service *service, const char *line);
+/* The line of that name of its /proc/PID/status, such as "VmRSS", in bytes; 0 if it cannot be read.
+ */
+uint64_t service_memory(const struct service *service, const char *name);
 
 /* Ends it and removes the folder. */
 void service_stop(struct service *service);

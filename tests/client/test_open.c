@@ -329,7 +329,7 @@ START_TEST(every_other_answer_has_its_result_and_sentence)
         peer_start(&peer, answer_strangely, &answer);
         /* What hangs up is waited for, in case it is being started again. */
         if (answers[_i].result == -ECONNRESET)
-                filemem_set_timeout(1000 * 1000 * 1000);
+                filemem_set_timeout(UINT64_C(1000) * 1000 * 1000);
         r = filemem_open(peer.path, NULL, &session);
         ck_assert_int_eq(r, answers[_i].result);
         ck_assert_msg(strstr(filemem_open_error(), answers[_i].sentence) != NULL, "%s",
@@ -529,7 +529,7 @@ START_TEST(opening_keeps_to_the_timeout)
         struct peer peer;
 
         peer_start(&peer, never_answer, NULL);
-        ck_assert(filemem_set_timeout(20 * 1000 * 1000) == FILEMEM_NO_TIMEOUT);
+        ck_assert(filemem_set_timeout(UINT64_C(20) * 1000 * 1000) == FILEMEM_NO_TIMEOUT);
         ck_assert_int_eq(filemem_open(peer.path, NULL, &session), -ETIMEDOUT);
         ck_assert_ptr_nonnull(strstr(filemem_open_error(), "in time"));
         peer_reach(&peer, 1);

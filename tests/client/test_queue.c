@@ -763,7 +763,8 @@ START_TEST(threads_share_a_queue)
                 pthread_join(threads[i], &wrong);
                 ck_assert_ptr_null(wrong);
         }
-        ck_assert_uint_eq(atomic_load(&completed), THREADS * (5000 / harness_slowness()));
+        ck_assert_uint_eq(
+                atomic_load(&completed), (uintmax_t)THREADS * (5000 / harness_slowness()));
         end();
 }
 END_TEST

@@ -125,14 +125,14 @@ START_TEST(objects_are_apart_and_keep_what_is_written)
         enum { COUNT = sizeof(sizes) / sizeof(*sizes), ROUNDS = 20 };
         unsigned char *objects[COUNT * ROUNDS];
 
-        for (size_t i = 0; i < COUNT * ROUNDS; i++) {
+        for (size_t i = 0; i < (size_t)COUNT * ROUNDS; i++) {
                 size_t size = sizes[i % COUNT] ? sizes[i % COUNT] : 1;
 
                 objects[i] = get(sizes[i % COUNT]);
                 ck_assert_uint_ge(filemem_heap_usable_size(heap, objects[i]), size);
                 memset(objects[i], (int)i, size);
         }
-        for (size_t i = 0; i < COUNT * ROUNDS; i++) {
+        for (size_t i = 0; i < (size_t)COUNT * ROUNDS; i++) {
                 size_t size = sizes[i % COUNT] ? sizes[i % COUNT] : 1;
 
                 ck_assert(is_filled(objects[i], size, (unsigned char)i));
@@ -396,13 +396,13 @@ START_TEST(where_releases_are_refused_pages_are_decommitted)
         uint64_t refused;
 
         for (size_t i = 0; i < OBJECTS; i++)
-                memset(objects[i] = get(16 * 1024), 1, 16 * 1024);
+                memset(objects[i] = get(16UL * 1024), 1, 16UL * 1024);
         for (size_t i = 0; i < OBJECTS; i += 2)
                 filemem_heap_free(heap, objects[i]);
         ck_assert_int_eq(filemem_heap_purge(heap), 0);
         /* What was decommitted is there to be used again. */
         for (size_t i = 0; i < OBJECTS / 4; i += 2)
-                memset(objects[i] = get(16 * 1024), 1, 16 * 1024);
+                memset(objects[i] = get(16UL * 1024), 1, 16UL * 1024);
         for (size_t i = 0; i < OBJECTS / 4; i += 2)
                 filemem_heap_free(heap, objects[i]);
         for (size_t i = 1; i < OBJECTS; i += 2)
@@ -412,7 +412,7 @@ START_TEST(where_releases_are_refused_pages_are_decommitted)
         refused = filemem_lost_errors(heap_session, NULL, NULL, 0);
         ck_assert_uint_gt(refused, 0);
         ck_assert_uint_le(refused, 64);
-        heap_await(sum(heap_pool_usage().allocated), 64 * 16 * 1024);
+        heap_await(sum(heap_pool_usage().allocated), 64UL * 16 * 1024);
 }
 END_TEST
 

@@ -171,15 +171,16 @@ START_TEST(stored_bytes_are_counted_in_a_file_that_may_only_be_read)
         int file = memfd_create("map", MFD_CLOEXEC), reader;
         char path[64];
 
-        ck_assert_int_eq(ftruncate(file, 64 * 4096), 0);
-        ck_assert_int_eq(pwrite(file, "x", 1, 3 * 4096), 1);
-        ck_assert_int_eq(pwrite(file, "x", 1, 9 * 4096), 1);
+        ck_assert_int_eq(ftruncate(file, 64L * 4096), 0);
+        ck_assert_int_eq(pwrite(file, "x", 1, 3L * 4096), 1);
+        ck_assert_int_eq(pwrite(file, "x", 1, 9L * 4096), 1);
         snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
         reader = open(path, O_RDONLY | O_CLOEXEC);
         ck_assert_int_ge(reader, 0);
-        ck_assert_int_eq(map_stored_bytes(reader, (struct filemem_range){0, 64 * 4096}), 8192);
-        ck_assert_int_eq(map_stored_bytes(reader, (struct filemem_range){0, 8 * 4096}), 4096);
-        ck_assert_int_eq(map_stored_bytes(reader, (struct filemem_range){4 * 4096, 9 * 4096}), 0);
+        ck_assert_int_eq(map_stored_bytes(reader, (struct filemem_range){0, 64UL * 4096}), 8192);
+        ck_assert_int_eq(map_stored_bytes(reader, (struct filemem_range){0, 8UL * 4096}), 4096);
+        ck_assert_int_eq(
+                map_stored_bytes(reader, (struct filemem_range){4UL * 4096, 9UL * 4096}), 0);
         ck_assert_int_lt(map_stored_bytes(-1, (struct filemem_range){0, 4096}), 0);
         close(reader);
         close(file);

@@ -144,7 +144,7 @@ static void be_refused(void)
 /* Some are late, and then nothing may be left of them. */
 static void be_hasty(unsigned round)
 {
-        uint64_t before = filemem_set_timeout(round % 40 * 1000);
+        uint64_t before = filemem_set_timeout(round % 40 * UINT64_C(1000));
         struct filemem_range range;
         int r = filemem_allocate(session, PAGE, FILEMEM_SYSTEM, &range);
 
