@@ -6,7 +6,9 @@
 #include "support/harness.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <pty.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -383,24 +385,34 @@ END_TEST
 
 /* ---- stray ----------------------------------------------------------------------------------- */
 
+static atomic_bool seen;
+
+static void *scribble(void *address)
+{
+        while (!atomic_load(&seen))
+                memset(address, 1, 4 * K);
+        return NULL;
+}
+
 /* The daemon punches them: so somebody goes on writing until one is seen, and where it is. */
 START_TEST(stray_pages_are_where_they_are)
 {
         struct filemem_range mistake = allocate(4 * K, FILEMEM_ANONYMOUS);
         char place[32];
+        pthread_t writer;
         void *address;
 
         snprintf(place, sizeof(place), "%#llx stray", (unsigned long long)mistake.start);
         ck_assert_int_eq(filemem_map(session, mistake, PROT_READ | PROT_WRITE, &address), 0);
         ck_assert_int_eq(filemem_decref(session, mistake), 0);
         await_reclaim();
-        for (int i = 0; i < 500; i++) {
-                memset(address, 1, 4 * K);
+        ck_assert_int_eq(pthread_create(&writer, NULL, scribble, address), 0);
+        for (int i = 0; i < 500 && !atomic_load(&seen); i++) {
                 get("map --range 0-64K --rows 1 --columns start,content");
-                if (strstr(ctl_output, place))
-                        return;
+                atomic_store(&seen, strstr(ctl_output, place) != NULL);
         }
-        ck_abort_msg("never seen: %s", ctl_output);
+        ck_assert_msg(atomic_exchange(&seen, true), "never seen: %s", ctl_output);
+        pthread_join(writer, NULL);
 }
 END_TEST
 
