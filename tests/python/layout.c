@@ -21,6 +21,7 @@ static void print_arguments(void)
         FIELD(filemem_options, read_only);
         FIELD(filemem_options, private_pool);
         FIELD(filemem_options, no_pool);
+        FIELD(filemem_options, fence_released);
         STRUCTURE(filemem_peer_options);
         FIELD(filemem_peer_options, size);
         FIELD(filemem_peer_options, read_only);

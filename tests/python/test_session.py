@@ -7,7 +7,10 @@ import errno
 import gc
 import os
 import pickle
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 from conftest import Daemon, await_true, count_fds, held
@@ -165,6 +168,21 @@ def test_a_session_without_a_pool_only_asks(daemon: Daemon) -> None:
         assert caught.value.errno == errno.EACCES
         with pytest.raises(filemem.FilememError):
             session.fileno()
+
+
+def test_what_was_released_can_be_fenced(daemon: Daemon) -> None:
+    code = (
+        "import ctypes, sys, filemem\n"
+        "session = filemem.Session(sys.argv[1], fence_released=True)\n"
+        "memory = session.allocate(4096)\n"
+        "address = ctypes.addressof(ctypes.c_char.from_buffer(memory.view()))\n"
+        "memory.release()\n"
+        "print('released', flush=True)\n"
+        "ctypes.memset(address, 1, 1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, daemon.socket], stdout=subprocess.PIPE, check=False)
+    assert done.stdout == b"released\n"
+    assert done.returncode == -signal.SIGSEGV
 
 
 def test_what_belongs_to_this_process_is_not_pickled(session: filemem.Session) -> None:

@@ -62,6 +62,7 @@ class COptions(Structure):
         ("read_only", c_bool),
         ("private_pool", c_bool),
         ("no_pool", c_bool),
+        ("fence_released", c_bool),
     ]
 
 

@@ -57,6 +57,7 @@ class Session:
         read_only: bool = False,
         private: bool = False,
         no_pool: bool = False,
+        fence_released: bool = False,
     ) -> None:
         """Connects.
 
@@ -68,11 +69,18 @@ class Session:
         read_only: sees the memory and changes nothing; the kernel enforces it.
         private: in a new pool of one's own, which others get into by open_peer() alone.
         no_pool: in none, for questions.
+        fence_released: for finding mistakes: to touch what was given up is a SIGSEGV.
         """
         if fd is not None and socket is not None:
             raise ValueError("a path or a descriptor, not both")
         options = COptions(
-            ctypes.sizeof(COptions), encode(pool), encode(label), bool(read_only), bool(private), bool(no_pool)
+            ctypes.sizeof(COptions),
+            encode(pool),
+            encode(label),
+            bool(read_only),
+            bool(private),
+            bool(no_pool),
+            bool(fence_released),
         )
         pointer = c_void_p()
         if fd is not None:
