@@ -172,11 +172,13 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-        Suite *suite = suite_create("cli exec");
-        TCase *tests = harness_case(suite, "cli exec", 60);
+        Suite *suite;
+        TCase *tests;
 
         if (argc > 1 && !strcmp(argv[1], "inherit"))
-                return inherit();
+                return inherit(); /* before there is anything to free */
+        suite = suite_create("cli exec");
+        tests = harness_case(suite, "cli exec", 60);
         tcase_add_checked_fixture(tests, start, stop);
         tcase_add_test(tests, a_program_inherits_a_session);
         tcase_add_test(tests, it_inherits_nothing_else);
