@@ -18,8 +18,8 @@
 
 static struct {
         int listener;
-        enum fault_call_kind kind;
-        int error;
+        _Atomic enum fault_call_kind kind; /* set before `left` */
+        atomic_int error;
         atomic_long left; /* until the one that fails; negative: none does */
         atomic_bool happened;
 } fault = {.listener = -1, .left = -1};

@@ -33,14 +33,14 @@ struct manager {
         struct manager_entry store[MANAGER_STORE_MAX];
         size_t count;
         size_t maximum;
-        pid_t pid;     /* -1: none */
-        int status;    /* of the last one that ended */
-        bool ready;    /* said READY=1 */
-        bool restarts; /* at once, whatever it dies of */
-        bool deaf;     /* reads no notifications */
-        unsigned starts;
-        unsigned dropped; /* beyond the maximum */
-        unsigned others;  /* ends that were none by SIGKILL, where it restarts */
+        pid_t pid;               /* -1: none */
+        int status;              /* of the last one that ended */
+        bool ready;              /* said READY=1 */
+        bool restarts;           /* at once, whatever it dies of */
+        bool deaf;               /* reads no notifications */
+        _Atomic unsigned starts; /* read without the mutex */
+        unsigned dropped;        /* beyond the maximum */
+        unsigned others;         /* ends that were none by SIGKILL, where it restarts */
         bool over;
 };
 
