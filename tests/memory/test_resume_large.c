@@ -15,7 +15,7 @@
 
 /* Of the processor, which is all that it takes. A debug build is several times slower than the
  * second that is promised. */
-#define PATIENCE_MS (5000 * harness_slowness())
+#define PATIENCE_MS (UINT64_C(5000) * harness_slowness())
 
 static uint64_t processor_time(void)
 {

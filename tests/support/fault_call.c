@@ -45,7 +45,9 @@ static bool is_of(int call, const int *calls, size_t count)
 
 static bool is_meant(int call)
 {
-        switch (fault.kind) {
+        enum fault_call_kind kind = fault.kind;
+
+        switch (kind) {
         case FAULT_CALL_WAITING:
                 return is_of(call, waiting, COUNT(waiting));
         case FAULT_CALL_MESSAGE:
