@@ -42,7 +42,7 @@ void map_gaps_add(struct map_gaps *gaps, struct filemem_range gap)
 
         if (!length)
                 return;
-        while (length >= map_gap_limits[class] && class < MAP_GAP_CLASSES - 1)
+        while (class < MAP_GAP_CLASSES - 1 && length >= map_gap_limits[class])
                 class ++;
         gaps->class_count[class]++;
         gaps->class_bytes[class] += length;

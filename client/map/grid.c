@@ -20,7 +20,10 @@ int map_grid_init(struct map_grid *grid, struct filemem_range range, uint64_t ce
 
         if (!cells)
                 return -ENOMEM;
-        *grid = (struct map_grid){range, cell_size, count, cells};
+        grid->range = range;
+        grid->cell_size = cell_size;
+        grid->count = count;
+        grid->cells = cells;
         return 0;
 }
 

@@ -99,6 +99,7 @@ static const char *line_of(const char *format, uint64_t a, uint64_t b)
 {
         static char line[128];
 
+        /* cppcheck-suppress wrongPrintfScanfArgNum ; a format may say less */
         snprintf(line, sizeof(line), format, a, b);
         return line;
 }
