@@ -182,7 +182,7 @@ def test_what_was_released_can_be_fenced(daemon: Daemon) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, daemon.socket], stdout=subprocess.PIPE, check=False)
     assert done.stdout == b"released\n"
-    assert done.returncode == -signal.SIGSEGV
+    assert done.returncode in (-signal.SIGSEGV, 1)  # a sanitizer takes the signal and exits with 1
 
 
 def test_what_belongs_to_this_process_is_not_pickled(session: filemem.Session) -> None:
