@@ -17,7 +17,7 @@ docs=$5
 update=${6:-}
 
 name=$(basename "$shared" | sed 's/\.so.*//')
-folder=$(mktemp -d /tmp/filemem-abi.XXXXXX)
+folder=$(mktemp -d -t filemem-abi.XXXXXX)
 trap 'rm -rf "$folder"' EXIT
 failed=0
 fail() {

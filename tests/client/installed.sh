@@ -10,7 +10,7 @@ sources=$2
 compiler=$3
 sanitize=$4
 
-folder=$(mktemp -d /tmp/filemem-installed.XXXXXX)
+folder=$(mktemp -d -t filemem-installed.XXXXXX)
 trap 'rm -rf "$folder"' EXIT
 prefix=$folder/prefix
 say() {

@@ -8,6 +8,7 @@
 #include "support/raw.h"
 
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -61,8 +62,7 @@ static void stop_server(void)
         memory_free(memory);
         event_base_free(base);
         socket_close(&file);
-        path[sizeof("/tmp/filemem-test.XXXXXX") - 1] = 0;
-        harness_remove_folder(path);
+        harness_remove_folder(dirname(path));
 }
 
 static void take_turns(int count)

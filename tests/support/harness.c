@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/harness.h"
 
+#include "support/temporary.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +85,9 @@ const char *harness_make_folder(void)
 {
         static char path[64];
 
-        strcpy(path, "/tmp/filemem-test.XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(path));
+        ck_assert_msg(temporary_path(path, sizeof(path), "filemem-test.XXXXXX") == 0,
+                "TMPDIR is too long for a socket in a folder below it");
+        ck_assert_msg(mkdtemp(path), "making %s: %s", path, strerror(errno));
         return path;
 }
 

@@ -22,6 +22,7 @@ size_t harness_count_fds(void);
 /* How much less to do where every step is slow: 1, or more under sanitizers. */
 unsigned harness_slowness(void);
 
-/* A new empty folder, removed with all that is in it by harness_remove_folder(). */
+/* A new empty folder in $TMPDIR or /tmp, removed with all that is in it by harness_remove_folder().
+ */
 const char *harness_make_folder(void);
 void harness_remove_folder(const char *folder);

@@ -3,10 +3,10 @@
 
 #include "support/harness.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,11 +15,9 @@ char ctl_errors[4096];
 
 static int new_file(void)
 {
-        char path[] = "/tmp/filemem-test.XXXXXX";
-        int fd = mkostemp(path, O_CLOEXEC);
+        int fd = memfd_create("output", MFD_CLOEXEC);
 
         ck_assert_int_ge(fd, 0);
-        unlink(path);
         return fd;
 }
 

@@ -5,7 +5,6 @@
 #include "support/harness.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <poll.h>
@@ -14,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,11 +38,9 @@ static void read_all(int fd, char *text, size_t size)
 
 static int new_file(void)
 {
-        char path[] = "/tmp/filemem-test.XXXXXX";
-        int fd = mkostemp(path, O_CLOEXEC);
+        int fd = memfd_create("output", MFD_CLOEXEC);
 
         ck_assert_int_ge(fd, 0);
-        unlink(path);
         return fd;
 }
 
