@@ -87,8 +87,23 @@ void batch_deinit_all(filemem_session *session);
 /* ---- queues -----------------------------------------------------------------------------------
  */
 
+/*
+ * A call of a queue that does not wait: `step`, under the session's lock. Returns what that does,
+ * -EINVAL for NULL or -ECHILD.
+ */
+int queue_do(filemem_queue *queue, int (*step)(filemem_queue *queue));
+
+/* The caller holds the lock, here and below. As filemem_flush(). */
+int queue_flush(filemem_queue *queue);
+
 /* The reply has come, or never will. */
-void queue_complete(filemem_session *session, struct batch *batch);
+void queue_complete(struct batch *batch);
+
+/* There is something for whoever looks after this queue. */
+void queue_wake(filemem_queue *queue);
+
+/* Whether there are lost releases that its handler was not told of. */
+bool queue_is_any_lost(const filemem_queue *queue);
 
 /* More has been lost: whoever looks after a queue is to be told. */
 void queue_notify_lost(filemem_session *session);
@@ -105,8 +120,6 @@ bool queue_is_ready(const filemem_queue *queue, uint64_t left);
 /* ---- their descriptors ------------------------------------------------------------------------
  */
 
-/* Makes `epoll` and `event`. Returns 0 or a negative errno. */
-int queue_fd_open(filemem_queue *queue);
 void queue_fd_close(filemem_queue *queue);
 
 /* What the descriptor wakes for has changed; the caller holds the lock. No-ops without one. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue.h"
+#include "text.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -19,7 +20,8 @@ static int control(int epoll, int operation, int fd, uint32_t events)
         return epoll_ctl(epoll, operation, fd, &event) < 0 ? -errno : 0;
 }
 
-int queue_fd_open(filemem_queue *queue)
+/* Makes `epoll` and `event`. Returns 0 or a negative errno. */
+static int make(filemem_queue *queue)
 {
         int epoll = epoll_create1(EPOLL_CLOEXEC), event, r;
 
@@ -93,4 +95,22 @@ void queue_fd_clear(filemem_queue *queue)
                 return;
         queue->signalled = false;
         (void)!read(queue->event, &count, sizeof(count));
+}
+
+/* The caller holds the lock. */
+static int open_fd(filemem_queue *queue)
+{
+        int r = queue->epoll < 0 ? make(queue) : 0;
+
+        if (r < 0)
+                return text_set(queue->session, r, "no descriptor for a queue");
+        queue_fd_watch(queue);
+        if (!TAILQ_EMPTY(&queue->completed) || queue_is_any_lost(queue))
+                queue_fd_signal(queue);
+        return queue->epoll;
+}
+
+int filemem_queue_fd(filemem_queue *queue)
+{
+        return queue_do(queue, open_fd);
 }
