@@ -294,8 +294,10 @@ void source_stop(struct source *source)
         pthread_mutex_unlock(&source->lock);
         clock_gettime(CLOCK_REALTIME, &deadline);
         deadline.tv_sec += STOP_PATIENCE;
-        if (pthread_timedjoin_np(source->thread, NULL, &deadline) != 0)
+        if (pthread_timedjoin_np(source->thread, NULL, &deadline) != 0) {
+                pthread_detach(source->thread); /* a daemon that hangs keeps nobody from ending */
                 return;
+        }
         for (size_t i = 0; i < MAPS_MAX; i++)
                 forget_map(&source->maps[i]);
         pthread_cond_destroy(&source->wake);

@@ -232,6 +232,26 @@ START_TEST(a_daemon_that_hangs_is_not_up_and_the_exporter_answers)
 }
 END_TEST
 
+/* Its thread waits for an answer then, and may end in the middle of the exit. */
+START_TEST(a_daemon_that_hangs_does_not_keep_the_exporter_from_ending)
+{
+        pid_t waker;
+
+        ck_assert_int_eq(kill(the_daemon.pid, SIGSTOP), 0);
+        free(exporter_await(&the_exporter, "filemem_up 0\n"));
+        waker = fork();
+        ck_assert_int_ge(waker, 0);
+        if (!waker) {
+                usleep(1400000);
+                kill(the_daemon.pid, SIGCONT);
+                _exit(0);
+        }
+        exporter_stop(&the_exporter);
+        ck_assert_int_eq(waitpid(waker, NULL, 0), waker);
+        exporter_start(&the_exporter, the_daemon.socket);
+}
+END_TEST
+
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *get_json(const char *path)
@@ -536,6 +556,7 @@ int main(void)
         tcase_add_test(exporter, open_metrics_are_told_apart);
         tcase_add_test(exporter, a_daemon_that_was_killed_and_started_again_is_up_again);
         tcase_add_test(exporter, a_daemon_that_hangs_is_not_up_and_the_exporter_answers);
+        tcase_add_test(exporter, a_daemon_that_hangs_does_not_keep_the_exporter_from_ending);
         tcase_add_test(exporter, sessions_are_in_json_those_that_hold_most_first);
         tcase_add_test(exporter, a_map_adds_up_to_what_is_allocated);
         tcase_add_test(exporter, a_map_of_no_pool_is_never_ready);
