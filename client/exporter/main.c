@@ -119,9 +119,9 @@ static int serve(struct event_base *base, int fd, struct source *source)
         struct http *http = NULL;
         int r = -ENOMEM;
 
-        announce(fd);
         if (http_new(base, fd, source, &http) == 0 && guard_new(base, &guard) == 0 && term &&
                 interrupt && event_add(term, NULL) == 0 && event_add(interrupt, NULL) == 0) {
+                announce(fd); /* who reads it may end us at once */
                 sd_notify(0, "READY=1");
                 r = event_base_dispatch(base) < 0 ? -EIO : 0;
         }
