@@ -52,6 +52,18 @@ struct filemem_range map_grid_clip(const struct map_grid *grid, struct filemem_r
         return range;
 }
 
+struct filemem_range map_grid_part(
+        const struct map_grid *grid, size_t index, struct filemem_range range)
+{
+        struct filemem_range part = map_grid_range(grid, index);
+
+        if (part.start < range.start)
+                part.start = range.start;
+        if (part.end > range.end)
+                part.end = range.end;
+        return part;
+}
+
 size_t map_grid_first(const struct map_grid *grid, struct filemem_range range)
 {
         return (size_t)((range.start - grid->range.start) / grid->cell_size);
@@ -113,15 +125,10 @@ void map_grid_add(
         if (shown.start == shown.end)
                 return;
         for (size_t i = map_grid_first(grid, shown); i <= map_grid_last(grid, shown); i++) {
-                struct filemem_range part = map_grid_range(grid, i);
+                struct filemem_range part = map_grid_part(grid, i, shown);
                 bool estimated = entry->estimated;
-                uint64_t committed;
+                uint64_t committed = committed_part(entry, part, stored, context, &estimated);
 
-                if (part.start < shown.start)
-                        part.start = shown.start;
-                if (part.end > shown.end)
-                        part.end = shown.end;
-                committed = committed_part(entry, part, stored, context, &estimated);
                 add_part(&grid->cells[i], entry, length_of(part), committed);
                 grid->cells[i].estimated |= estimated;
         }

@@ -43,6 +43,10 @@ struct filemem_range map_grid_range(const struct map_grid *grid, size_t index);
 /* The part of a range that the grid shows, empty (start == end) if it shows nothing of it. */
 struct filemem_range map_grid_clip(const struct map_grid *grid, struct filemem_range range);
 
+/* The part of a cell that lies in a range which has some of it. */
+struct filemem_range map_grid_part(
+        const struct map_grid *grid, size_t index, struct filemem_range range);
+
 /* The cells that have a part of a range which is not empty and lies within the grid. */
 size_t map_grid_first(const struct map_grid *grid, struct filemem_range range);
 size_t map_grid_last(const struct map_grid *grid, struct filemem_range range);

@@ -51,10 +51,9 @@ static void add_range(const struct map_grid *grid, struct filemem_range range, u
         if (shown.start == shown.end)
                 return;
         for (size_t i = map_grid_first(grid, shown); i <= map_grid_last(grid, shown); i++) {
-                struct filemem_range part = map_grid_range(grid, i);
+                struct filemem_range part = map_grid_part(grid, i, shown);
 
-                bytes[i] += (part.end < shown.end ? part.end : shown.end) -
-                            (part.start > shown.start ? part.start : shown.start);
+                bytes[i] += part.end - part.start;
         }
 }
 

@@ -41,14 +41,8 @@ static void add_stray(struct walk *walk, struct filemem_range gap)
         if (shown.start == shown.end)
                 return;
         for (size_t i = map_grid_first(grid, shown); i <= map_grid_last(grid, shown); i++) {
-                struct filemem_range part = map_grid_range(grid, i);
-                int64_t stored;
+                int64_t stored = ask_stored(walk->request->inside, map_grid_part(grid, i, shown));
 
-                if (part.start < shown.start)
-                        part.start = shown.start;
-                if (part.end > shown.end)
-                        part.end = shown.end;
-                stored = ask_stored(walk->request->inside, part);
                 grid->cells[i].stray += stored > 0 ? (uint64_t)stored : 0;
         }
 }
