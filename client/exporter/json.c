@@ -2,7 +2,9 @@
 #include "json.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The page shows those that hold most, and says how many there are. */
@@ -39,30 +41,57 @@ static json_t *list_kinds(const uint64_t numbers[FILEMEM_KINDS])
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* A number of a record of the statistics, and what the page knows it by. */
+struct field {
+        const char *name;
+        size_t offset;
+};
+
+#define FIELD(record, name, member)                                                                \
+        {                                                                                          \
+                name, offsetof(struct filemem_statistics_##record, member)                         \
+        }
+
+#define SET_FIELDS(object, record, fields)                                                         \
+        set_fields(object, record, fields, sizeof(fields) / sizeof((fields)[0]))
+
+static void set_fields(json_t *object, const void *record, const struct field *fields, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                uint64_t value;
+
+                memcpy(&value, (const char *)record + fields[i].offset, sizeof(value));
+                set_number(object, fields[i].name, value);
+        }
+}
+
 static json_t *describe_totals(
         const struct filemem_statistics_totals *totals, const struct source *source)
 {
+        static const struct field fields[] = {
+                FIELD(totals, "now", now),
+                FIELD(totals, "all", all),
+                FIELD(totals, "pid", pid),
+                FIELD(totals, "pools", pools),
+                FIELD(totals, "sessions", sessions),
+                FIELD(totals, "requests", requests),
+                FIELD(totals, "refusals", refusals),
+                FIELD(totals, "allocated_total", allocated_bytes),
+                FIELD(totals, "released_total", released_bytes),
+                FIELD(totals, "capacity", capacity),
+                FIELD(totals, "stored", stored),
+                FIELD(totals, "swapped", swapped),
+                FIELD(totals, "stray", stray),
+                FIELD(totals, "reclaimable", reclaimable),
+        };
         json_t *object = json_object();
 
-        set_number(object, "now", totals->now);
-        set_number(object, "all", totals->all);
-        set_number(object, "pid", totals->pid);
+        SET_FIELDS(object, totals, fields);
         set_text(object, "version", totals->version);
         set_number(object, "uptime", totals->now - totals->started_at);
         set_number(object, "restarts", source_restarts(source));
-        set_number(object, "pools", totals->pools);
-        set_number(object, "sessions", totals->sessions);
-        set_number(object, "requests", totals->requests);
-        set_number(object, "refusals", totals->refusals);
-        set_number(object, "allocated_total", totals->allocated_bytes);
-        set_number(object, "released_total", totals->released_bytes);
         set_number(object, "host",
                 (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
-        set_number(object, "capacity", totals->capacity);
-        set_number(object, "stored", totals->stored);
-        set_number(object, "swapped", totals->swapped);
-        set_number(object, "stray", totals->stray);
-        set_number(object, "reclaimable", totals->reclaimable);
         json_object_set_new(object, "allocated", list_kinds(totals->allocated));
         json_object_set_new(object, "committed", list_kinds(totals->committed));
         return object;
@@ -70,43 +99,49 @@ static json_t *describe_totals(
 
 static json_t *describe_pool(const struct filemem_statistics_pool *pool)
 {
+        static const struct field fields[] = {
+                FIELD(pool, "id", id),
+                FIELD(pool, "state", state),
+                FIELD(pool, "capacity", capacity),
+                FIELD(pool, "size", size),
+                FIELD(pool, "reclaimable", reclaimable),
+                FIELD(pool, "stray", stray),
+                FIELD(pool, "stored", stored),
+                FIELD(pool, "swapped", swapped),
+                FIELD(pool, "scanned_at", scanned_at),
+                FIELD(pool, "entries", entries),
+                FIELD(pool, "sessions", sessions),
+                FIELD(pool, "largest_gap", largest_gap),
+                FIELD(pool, "limit", limit),
+        };
         json_t *object = json_object();
 
-        set_number(object, "id", pool->id);
+        SET_FIELDS(object, pool, fields);
         set_text(object, "name", pool->name);
-        set_number(object, "state", pool->state);
-        set_number(object, "capacity", pool->capacity);
-        set_number(object, "size", pool->size);
         json_object_set_new(object, "allocated", list_kinds(pool->allocated));
         json_object_set_new(object, "committed", list_kinds(pool->committed));
-        set_number(object, "reclaimable", pool->reclaimable);
-        set_number(object, "stray", pool->stray);
-        set_number(object, "stored", pool->stored);
-        set_number(object, "swapped", pool->swapped);
-        set_number(object, "scanned_at", pool->scanned_at);
-        set_number(object, "entries", pool->entries);
-        set_number(object, "sessions", pool->sessions);
-        set_number(object, "largest_gap", pool->largest_gap);
-        set_number(object, "limit", pool->limit);
         return object;
 }
 
 static json_t *describe_session(const struct filemem_statistics_session *session)
 {
+        static const struct field fields[] = {
+                FIELD(session, "id", id),
+                FIELD(session, "pid", pid),
+                FIELD(session, "uid", uid),
+                FIELD(session, "parent", parent),
+                FIELD(session, "active_at", active_at),
+                FIELD(session, "held", held),
+                FIELD(session, "ranges", ranges),
+                FIELD(session, "requests", requests),
+                FIELD(session, "allocated_total", allocated_bytes),
+                FIELD(session, "released_total", released_bytes),
+        };
         json_t *object = json_object();
 
-        set_number(object, "id", session->id);
-        set_number(object, "pid", session->pid);
-        set_number(object, "uid", session->uid);
-        set_number(object, "parent", session->parent);
+        SET_FIELDS(object, session, fields);
         set_text(object, "pool", session->pool_name);
         set_text(object, "label", session->label);
-        set_number(object, "active_at", session->active_at);
-        set_number(object, "held", session->held);
-        set_number(object, "ranges", session->ranges);
-        set_number(object, "requests", session->requests);
-        set_number(object, "allocated_total", session->allocated_bytes);
-        set_number(object, "released_total", session->released_bytes);
         return object;
 }
 
