@@ -4,12 +4,22 @@
 #include <errno.h>
 #include <time.h>
 
-uint64_t clock_now(void)
+static uint64_t get_time(clockid_t clock)
 {
         struct timespec time;
 
-        clock_gettime(CLOCK_MONOTONIC, &time);
+        clock_gettime(clock, &time);
         return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+uint64_t clock_now(void)
+{
+        return get_time(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_real(void)
+{
+        return get_time(CLOCK_REALTIME);
 }
 
 void clock_wait(uint64_t ns)

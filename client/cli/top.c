@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "top.h"
 
+#include "clock.h"
 #include "command.h"
 #include "complain.h"
 #include "parse.h"
@@ -10,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DELAY_DEFAULT UINT64_C(1000000000)
@@ -82,14 +82,6 @@ static void print(struct top *top, size_t columns)
         }
 }
 
-static void pause_for(uint64_t ns)
-{
-        struct timespec rest = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
-
-        while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
-                ;
-}
-
 static int run_batch(struct top *top, uint64_t count)
 {
         size_t columns = getenv("COLUMNS") ? terminal_columns() : BATCH_COLUMNS;
@@ -111,7 +103,7 @@ static int run_batch(struct top *top, uint64_t count)
                                 return 0; /* which the caller sees, and says */
                 }
                 if (i < count)
-                        pause_for(top->delay);
+                        clock_wait(top->delay);
         }
         return 0;
 }

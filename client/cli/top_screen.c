@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "clock.h"
 #include "command.h"
 #include "top.h"
 #include "top_lines.h"
@@ -26,14 +27,6 @@ struct screen {
         bool enough;
         int signal; /* that ends us, or 0 */
 };
-
-static uint64_t get_time(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 /* ---- drawing --------------------------------------------------------------------------------- */
 
@@ -271,7 +264,7 @@ static int take_keys(struct screen *screen)
 static int wait_for(int signals, uint64_t until)
 {
         struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}};
-        uint64_t now = get_time(), left = until > now ? until - now : 0;
+        uint64_t now = clock_now(), left = until > now ? until - now : 0;
         struct timespec time = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
         struct signalfd_siginfo info;
 
@@ -285,10 +278,10 @@ static int wait_for(int signals, uint64_t until)
 /* Returns 0 or a negative errno. */
 static int loop(struct screen *screen, int signals)
 {
-        uint64_t next = get_time();
+        uint64_t next = clock_now();
 
         for (;;) {
-                uint64_t now = get_time();
+                uint64_t now = clock_now();
                 int r = 0;
 
                 if (!screen->paused && now >= next) {

@@ -28,14 +28,6 @@ const struct columns trace_columns = COLUMNS_OF(list);
 #define PAGE    512
 #define PAUSE   UINT64_C(100000000) /* ns */
 
-static uint64_t now(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_REALTIME, &time);
-        return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 static const char *format_time(uint64_t ns, char *text, size_t size)
 {
         time_t seconds = (time_t)(ns / 1000000000);
@@ -79,7 +71,7 @@ static int add(struct table *table, const struct filemem_event *event, uint64_t 
 static int print(
         const struct filemem_event *events, int count, uint64_t lost, const struct options *options)
 {
-        uint64_t time = now();
+        uint64_t time = clock_real();
         struct table *table;
         int r = table_new("trace", &trace_columns, options, &table);
 

@@ -77,5 +77,26 @@ int usage_ask(filemem_session *session, enum usage_by by, const char *pool, bool
  */
 const char *usage_read(const char *path, enum usage_by by, struct usage *ret);
 
+/* An order of rows, in which those of one group in one pool are the same: 0. */
+int usage_compare(const struct usage_row *one, const struct usage_row *other);
+
+/* The rows in that order, for those who look for many. They may not change meanwhile. */
+struct usage_index {
+        const struct usage_row **rows;
+        size_t count;
+};
+
+/* Returns 0 or -ENOMEM. All zeros is an empty one, which is free. */
+int usage_index(const struct usage *usage, struct usage_index *ret);
+void usage_index_free(struct usage_index *index);
+
 /* The row of the same group in the same pool, or NULL. */
-const struct usage_row *usage_find(const struct usage *usage, const struct usage_row *like);
+const struct usage_row *usage_find(const struct usage_index *index, const struct usage_row *like);
+
+/*
+ * As a table, of what has changed since then if that is not NULL; below it people are told how old
+ * and exact that is. Returns 0 or -ENOMEM.
+ */
+struct options;
+int usage_print(
+        const struct usage *usage, const struct usage *since, const struct options *options);

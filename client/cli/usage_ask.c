@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "clock.h"
 #include "options.h"
 #include "session_list.h"
 #include "usage.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PAGE 512
 
@@ -90,21 +90,22 @@ static int add_pools(filemem_session *session, const char *name, bool known, str
         return count;
 }
 
-/* The last row, of the others from `first` on; what of them is of several pools is of none. */
+/* The last row, of those of the pools, which may be the others of the same. */
 static int add_total(struct usage *usage, const struct usage *pools)
 {
+        size_t count = pools->count;
         struct usage_row *row = usage_add(usage);
 
         if (!row)
                 return -ENOMEM;
         strcpy(row->group, "total");
         row->total = true;
-        for (size_t i = 0; i < pools->count; i++)
+        for (size_t i = 0; i < count; i++)
                 for (int value = 0; value < USAGE_VALUES; value++)
-                        if (pools->rows[i].known[value] && &pools->rows[i] != row)
+                        if (pools->rows[i].known[value])
                                 usage_set(row, (enum usage_value)value,
                                         row->values[value] + pools->rows[i].values[value]);
-        if (pools->count == 1)
+        if (count == 1)
                 strcpy(row->pool, pools->rows[0].pool);
         return 0;
 }
@@ -185,20 +186,12 @@ static int sum_committed(filemem_session *session, uint64_t id, uint64_t *ret)
         return count == -ENOENT ? 0 : count; /* it ended meanwhile */
 }
 
-static void name_user(struct usage_row *row, uint32_t uid)
-{
-        const struct passwd *user = getpwuid(uid);
-
-        snprintf(row->group, sizeof(row->group), "%" PRIu32, uid);
-        if (user)
-                snprintf(row->name, sizeof(row->name), "%.71s", user->pw_name);
-}
-
 static void name_session(struct usage_row *row, const struct filemem_session_info *info)
 {
         char command[SESSION_COMMAND_MAX];
 
         snprintf(row->group, sizeof(row->group), "%" PRIu64, info->session);
+        strcpy(row->pool, info->pool);
         if (info->label[0])
                 strcpy(row->name, info->label);
         else if (session_command(info, command))
@@ -209,30 +202,11 @@ static void name_row(
         struct usage_row *row, enum usage_by by, const struct filemem_session_info *info)
 {
         if (by == USAGE_BY_UID)
-                name_user(row, info->uid);
+                snprintf(row->group, sizeof(row->group), "%" PRIu32, info->uid);
         else if (by == USAGE_BY_SESSION)
                 name_session(row, info);
         else
                 strcpy(row->group, info->label);
-        if (by == USAGE_BY_SESSION)
-                strcpy(row->pool, info->pool);
-}
-
-/* The row that a session belongs to. NULL when out of memory. */
-static struct usage_row *row_of(struct usage *usage, const struct filemem_session_info *info)
-{
-        struct usage_row like = {.group = ""};
-        struct usage_row *row;
-
-        name_row(&like, usage->by, info);
-        if (usage->by != USAGE_BY_SESSION)
-                for (size_t i = 0; i < usage->count; i++)
-                        if (!strcmp(usage->rows[i].group, like.group))
-                                return &usage->rows[i];
-        row = usage_add(usage);
-        if (row)
-                *row = like;
-        return row;
 }
 
 static int add_session(
@@ -248,12 +222,51 @@ static int add_session(
                 r = sum_committed(session, info->session, &committed);
         if (r < 0)
                 return r;
-        row = row_of(usage, info);
+        row = usage_add(usage);
         if (!row)
                 return -ENOMEM;
-        usage_set(row, USAGE_ALLOCATED, row->values[USAGE_ALLOCATED] + info->held);
-        usage_set(row, USAGE_COMMITTED, row->values[USAGE_COMMITTED] + committed);
+        name_row(row, usage->by, info);
+        usage_set(row, USAGE_ALLOCATED, info->held);
+        usage_set(row, USAGE_COMMITTED, committed);
         return 0;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+        return usage_compare(a, b);
+}
+
+/* Makes one row of those of one group. */
+static void merge_groups(struct usage *usage)
+{
+        size_t kept = 0;
+
+        if (!usage->count)
+                return;
+        qsort(usage->rows, usage->count, sizeof(usage->rows[0]), compare_groups);
+        for (size_t i = 1; i < usage->count; i++) {
+                struct usage_row *row = &usage->rows[kept];
+                const struct usage_row *next = &usage->rows[i];
+
+                if (usage_compare(row, next) != 0) {
+                        usage->rows[++kept] = *next;
+                        continue;
+                }
+                row->values[USAGE_ALLOCATED] += next->values[USAGE_ALLOCATED];
+                row->values[USAGE_COMMITTED] += next->values[USAGE_COMMITTED];
+        }
+        usage->count = kept + 1;
+}
+
+static void name_users(struct usage *usage)
+{
+        for (size_t i = 0; i < usage->count; i++) {
+                struct usage_row *row = &usage->rows[i];
+                const struct passwd *user = getpwuid((uid_t)strtoul(row->group, NULL, 10));
+
+                if (user)
+                        snprintf(row->name, sizeof(row->name), "%.71s", user->pw_name);
+        }
 }
 
 /* Those that hold most first, and those that came first first. */
@@ -277,6 +290,10 @@ static int ask_sessions(filemem_session *session, const char *pool, bool known, 
                 r = session_list_ask(session, pool, &sessions);
         for (size_t i = 0; r == 0 && i < sessions.count; i++)
                 r = add_session(session, &sessions.infos[i], usage);
+        if (r == 0)
+                merge_groups(usage);
+        if (r == 0 && usage->by == USAGE_BY_UID)
+                name_users(usage);
         if (r == 0 && usage->count)
                 qsort(usage->rows, usage->count, sizeof(usage->rows[0]), compare);
         if (r == 0)
@@ -290,17 +307,8 @@ static int ask_sessions(filemem_session *session, const char *pool, bool known, 
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
-static uint64_t now(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_REALTIME, &time);
-        return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 static int ask(filemem_session *session, const char *pool, bool known, struct usage *usage)
 {
-        struct usage pools;
         int r;
 
         if (usage->by == USAGE_BY_KIND)
@@ -308,17 +316,7 @@ static int ask(filemem_session *session, const char *pool, bool known, struct us
         if (usage->by != USAGE_BY_POOL)
                 return ask_sessions(session, pool, known, usage);
         r = add_pools(session, pool, known, usage);
-        pools = *usage; /* the rows may move, but those do not change */
-        if (r < 0)
-                return r;
-        pools.rows = malloc(sizeof(pools.rows[0]) * (pools.count + 1));
-        if (!pools.rows)
-                return -ENOMEM;
-        if (usage->count)
-                memcpy(pools.rows, usage->rows, sizeof(pools.rows[0]) * pools.count);
-        r = add_total(usage, &pools);
-        free(pools.rows);
-        return r;
+        return r < 0 ? r : add_total(usage, usage);
 }
 
 int usage_ask(
@@ -331,7 +329,7 @@ int usage_ask(
                 usage_free(&usage);
                 return r;
         }
-        usage.at_ns = now();
+        usage.at_ns = clock_real();
         *ret = usage;
         return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "usage.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,14 +40,46 @@ struct usage_row *usage_add(struct usage *usage)
         return rows;
 }
 
-const struct usage_row *usage_find(const struct usage *usage, const struct usage_row *like)
+int usage_compare(const struct usage_row *one, const struct usage_row *other)
 {
-        for (size_t i = 0; i < usage->count; i++) {
-                const struct usage_row *row = &usage->rows[i];
+        int r = (one->total > other->total) - (one->total < other->total);
 
-                if (row->total == like->total && !strcmp(row->group, like->group) &&
-                        !strcmp(row->pool, like->pool))
-                        return row;
-        }
-        return NULL;
+        if (r == 0)
+                r = strcmp(one->group, other->group);
+        return r ? r : strcmp(one->pool, other->pool);
+}
+
+static int compare_indexed(const void *a, const void *b)
+{
+        const struct usage_row *const *one = a, *const *other = b;
+
+        return usage_compare(*one, *other);
+}
+
+int usage_index(const struct usage *usage, struct usage_index *ret)
+{
+        const struct usage_row **rows =
+                reallocarray(NULL, usage->count + 1, sizeof(struct usage_row *));
+
+        if (!rows)
+                return -ENOMEM;
+        for (size_t i = 0; i < usage->count; i++)
+                rows[i] = &usage->rows[i];
+        qsort(rows, usage->count, sizeof(struct usage_row *), compare_indexed);
+        *ret = (struct usage_index){.rows = rows, .count = usage->count};
+        return 0;
+}
+
+const struct usage_row *usage_find(const struct usage_index *index, const struct usage_row *like)
+{
+        const struct usage_row **found = bsearch(
+                &like, index->rows, index->count, sizeof(struct usage_row *), compare_indexed);
+
+        return found ? *found : NULL;
+}
+
+void usage_index_free(struct usage_index *index)
+{
+        free(index->rows);
+        *index = (struct usage_index){0};
 }
