@@ -8,6 +8,7 @@
 #include "server/slots.h"
 
 #include <event2/event_struct.h>
+#include <filemem/statistics.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,21 +50,6 @@ struct view {
         size_t size;
 };
 
-/* A sum over all pools, which may take several turns. */
-struct view_pools {
-        uint64_t capacity;
-        uint64_t size;
-        uint64_t allocated[8];
-        uint64_t committed[8];
-        uint64_t reclaimable;
-        uint64_t reclaimable_committed;
-        uint64_t stray;
-        uint64_t stored;
-        uint64_t swapped;
-        uint64_t entries;
-        uint64_t metadata;
-};
-
 struct views {
         LIST_HEAD(, view) list;
         size_t count;
@@ -71,11 +57,11 @@ struct views {
         struct slots sessions; /* of all there are */
         size_t next_session;   /* place where the next turn begins */
         size_t next_pool;
-        struct view_pools sum; /* of this pass */
-        struct view_pools sums;
-        uint64_t counts[VIEW_DURATIONS]; /* of the histograms that all views have */
-        uint64_t users_at;               /* when users were written */
-        uint64_t users[VIEW_USERS - 1];  /* who is in which place: uid + 1; 0: nobody */
+        struct filemem_statistics_totals sum;  /* over the pools of this pass, so far */
+        struct filemem_statistics_totals sums; /* over all, of the last one */
+        uint64_t counts[VIEW_DURATIONS];       /* of the histograms that all views have */
+        uint64_t users_at;                     /* when users were written */
+        uint64_t users[VIEW_USERS - 1];        /* who is in which place: uid + 1; 0: nobody */
 };
 
 void views_init(struct server *server);
