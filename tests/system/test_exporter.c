@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* filemem-exporter beside the real daemon, and what Debian's Prometheus makes of it. */
-#include "filemem/filemem.h"
-#include "support/daemon.h"
-#include "support/exporter.h"
-#include "support/harness.h"
+#include "test_exporter.h"
 
-#include <fcntl.h>
+#include "filemem/filemem.h"
+
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,10 +15,10 @@
 
 #define PAGE UINT64_C(4096)
 
-static struct daemon the_daemon;
-static struct exporter the_exporter;
+struct daemon the_daemon;
+struct exporter the_exporter;
 
-static void start(void)
+void exporter_test_start(void)
 {
         daemon_start(&the_daemon, "[pool default]\ncapacity = 64M\njoin = *\n"
                                   "[pool second]\ncapacity = 32M\njoin = *\n"
@@ -29,7 +27,7 @@ static void start(void)
         free(exporter_await(&the_exporter, "filemem_up 1"));
 }
 
-static void stop(void)
+void exporter_test_stop(void)
 {
         exporter_stop(&the_exporter);
         daemon_stop(&the_daemon);
@@ -193,6 +191,14 @@ END_TEST
 
 /* ---- the daemon comes and goes --------------------------------------------------------------- */
 
+/* Who counts its descriptors at the start wants to be alone with it. */
+static void launch_again(void)
+{
+        ck_assert_int_eq(kill(the_exporter.pid, SIGSTOP), 0);
+        daemon_launch(&the_daemon, NULL);
+        ck_assert_int_eq(kill(the_exporter.pid, SIGCONT), 0);
+}
+
 START_TEST(a_daemon_that_is_not_there_is_not_up_until_it_is)
 {
         char *metrics;
@@ -203,9 +209,9 @@ START_TEST(a_daemon_that_is_not_there_is_not_up_until_it_is)
         ck_assert_str_eq(metrics, "# HELP filemem_up Whether the daemon answers.\n"
                                   "# TYPE filemem_up gauge\nfilemem_up 0\n");
         free(metrics);
-        daemon_launch(&the_daemon, NULL);
+        launch_again();
         free(exporter_await(&the_exporter, "filemem_up 1\n"));
-        stop();
+        exporter_test_stop();
 }
 END_TEST
 
@@ -215,7 +221,7 @@ START_TEST(a_daemon_that_was_killed_and_started_again_is_up_again)
 
         daemon_end(&the_daemon, SIGKILL);
         free(exporter_await(&the_exporter, "filemem_up 0\n"));
-        daemon_launch(&the_daemon, NULL);
+        launch_again();
         metrics = exporter_await(&the_exporter, "filemem_up 1\n");
         ck_assert_ptr_nonnull(strstr(metrics, "\nfilemem_daemon_restarts_total 1\n"));
         free(metrics);
@@ -348,208 +354,13 @@ START_TEST(a_map_of_no_pool_is_never_ready)
 }
 END_TEST
 
-/* ---- HTTP ------------------------------------------------------------------------------------ */
-
-static void check_code(const char *request, const char *code)
-{
-        char *answer = exporter_say(&the_exporter, request, 30);
-
-        ck_assert_msg(strncmp(answer, "HTTP/1.", 7) == 0 && strncmp(answer + 9, code, 3) == 0,
-                "%.60s: %.80s", request, answer);
-        free(answer);
-}
-
-#define END "Host: localhost\r\nConnection: close\r\n\r\n"
-
-START_TEST(only_get_and_head_are_answered)
-{
-        char *answer;
-
-        check_code("GET / HTTP/1.1\r\n" END, "200");
-        check_code("GET / HTTP/1.1\r\nHost: 127.0.0.1:9847\r\nConnection: close\r\n\r\n", "200");
-        check_code("GET / HTTP/1.1\r\nHost: [::1]:9847\r\nConnection: close\r\n\r\n", "200");
-        check_code("GET / HTTP/1.0\r\n\r\n", "200");
-        check_code("GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "403");
-        check_code(
-                "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                "403");
-        check_code("GET /healthz HTTP/1.1\r\n" END, "200");
-        check_code("GET /nothing HTTP/1.1\r\n" END, "404");
-        check_code("GET /../../etc/passwd HTTP/1.1\r\n" END, "404");
-        check_code("GET /api/map HTTP/1.1\r\n" END, "400");
-        check_code("POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n" END, "405");
-        check_code("DELETE /metrics HTTP/1.1\r\n" END, "405");
-        check_code("PUT / HTTP/1.1\r\nContent-Length: 0\r\n" END, "405");
-        answer = exporter_say(&the_exporter, "HEAD /metrics HTTP/1.1\r\n" END, 30);
-        ck_assert_ptr_nonnull(strstr(answer, "200 OK"));
-        ck_assert_ptr_null(strstr(answer, "filemem_up"));
-        free(answer);
-}
-END_TEST
-
-START_TEST(what_is_too_large_or_no_http_ends_the_connection)
-{
-        size_t size = 100000;
-        char *request = malloc(size), *answer;
-
-        ck_assert_ptr_nonnull(request);
-        memset(request, 'a', size);
-        memcpy(request, "GET / HTTP/1.1\r\nX: ", 19);
-        request[size - 1] = '\0';
-        answer = exporter_say(&the_exporter, request, 5);
-        ck_assert(strncmp(answer, "HTTP/1.1 200", 12) != 0);
-        free(answer);
-        memset(request, 'a', size - 1);
-        memcpy(request, "GET /", 5);
-        answer = exporter_say(&the_exporter, request, 5);
-        ck_assert(strncmp(answer, "HTTP/1.1 200", 12) != 0);
-        free(answer);
-        answer = exporter_say(&the_exporter, "\x16\x03\x01 no HTTP\r\n\r\n", 5);
-        ck_assert(strncmp(answer, "HTTP/1.1 200", 12) != 0);
-        free(answer);
-        check_code("POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n" END, "413");
-        check_code("GET /healthz HTTP/1.1\r\n" END, "200");
-        free(request);
-}
-END_TEST
-
-/* More than there are descriptors: the others wait in the kernel, and nobody burns the processor.
- */
-START_TEST(connections_that_say_nothing_keep_nobody_out_for_long)
-{
-        enum { MANY = 180 };
-        int fds[MANY];
-
-        for (int i = 0; i < MANY; i++)
-                fds[i] = exporter_connect(&the_exporter);
-        check_code("GET /healthz HTTP/1.1\r\n" END, "200");
-        for (int i = 0; i < MANY; i++)
-                close(fds[i]);
-        check_code("GET /healthz HTTP/1.1\r\n" END, "200");
-}
-END_TEST
-
-START_TEST(it_takes_over_a_socket_and_is_started_by_the_first_who_asks)
-{
-        struct exporter activated = {.port = (uint16_t)(20000 + getpid() % 20000)};
-        char address[32];
-
-        snprintf(address, sizeof(address), "127.0.0.1:%u", activated.port);
-        activated.pid = fork();
-        ck_assert_int_ge(activated.pid, 0);
-        if (!activated.pid) {
-                execlp("systemd-socket-activate", "systemd-socket-activate", "-l", address,
-                        FILEMEM_EXPORTER, "--socket", the_daemon.socket, (char *)NULL);
-                _exit(127);
-        }
-        exporter_await_listening(&activated);
-        free(exporter_await(&activated, "filemem_up 1\n"));
-        exporter_stop(&activated);
-}
-END_TEST
-
-/* ---- Prometheus ------------------------------------------------------------------------------ */
-
-static pid_t start_prometheus(const char *folder, unsigned port)
-{
-        char config[128], storage[128], listen[64], text[512];
-        pid_t pid;
-        FILE *file;
-
-        snprintf(config, sizeof(config), "--config.file=%s/prometheus.yml", folder);
-        snprintf(storage, sizeof(storage), "--storage.tsdb.path=%s/data", folder);
-        snprintf(listen, sizeof(listen), "--web.listen-address=127.0.0.1:%u", port);
-        snprintf(text, sizeof(text),
-                "global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\n"
-                "rule_files: [%s]\n"
-                "scrape_configs:\n- job_name: filemem\n  static_configs:\n"
-                "  - targets: ['127.0.0.1:%u']\n",
-                FILEMEM_ALERTS, the_exporter.port);
-        file = fopen(config + strlen("--config.file="), "w");
-        ck_assert_ptr_nonnull(file);
-        fputs(text, file);
-        fclose(file);
-        pid = fork();
-        ck_assert_int_ge(pid, 0);
-        if (!pid) {
-                int null = open("/dev/null", O_WRONLY);
-
-                dup2(null, STDERR_FILENO);
-                execlp("prometheus", "prometheus", config, storage, listen, (char *)NULL);
-                _exit(127);
-        }
-        return pid;
-}
-
-/* The answer to a query as a number; -1 as long as there is none. */
-static double query(unsigned port, const char *expression)
-{
-        const struct exporter prometheus = {.port = (uint16_t)port};
-        json_t *json, *first;
-        char request[512], *answer, *body;
-        double value = -1;
-
-        snprintf(request, sizeof(request),
-                "GET /api/v1/query?query=%s HTTP/1.0\r\nHost: localhost\r\n\r\n", expression);
-        answer = exporter_say(&prometheus, request, 30);
-        body = strstr(answer, "\r\n\r\n");
-        json = body ? json_loads(body, 0, NULL) : NULL; /* else it is not ready yet */
-        first = json_array_get(json_object_get(json_object_get(json, "data"), "result"), 0);
-        if (first)
-                value = strtod(
-                        json_string_value(json_array_get(json_object_get(first, "value"), 1)),
-                        NULL);
-        json_decref(json);
-        free(answer);
-        return value;
-}
-
-static void await_value(unsigned port, const char *expression, double value)
-{
-        double found = -1;
-
-        for (int i = 0; i < 300; i++) {
-                found = query(port, expression);
-                if (found >= value)
-                        return;
-                usleep(100000);
-        }
-        ck_abort_msg("%s is %g, not %g", expression, found, value);
-}
-
-START_TEST(prometheus_scrapes_it)
-{
-        const char *folder = harness_make_folder();
-        unsigned port = 20000 + (unsigned)getpid() % 20000;
-        filemem_session *session = open_with((struct filemem_options){0});
-        pid_t pid = start_prometheus(folder, port);
-        struct filemem_range range;
-
-        exporter_await_listening(&(struct exporter){.port = (uint16_t)port});
-        ck_assert_int_eq(filemem_allocate(session, 7 * PAGE, FILEMEM_MAPPED, &range), 0);
-        await_value(port, "up", 1);
-        await_value(port, "filemem_up", 1);
-        await_value(port, "sum(filemem_pool_allocated_bytes)", 7 * (double)PAGE);
-        await_value(port, "sum(count_over_time(filemem_up%5B1h%5D))", 10);
-        await_value(port,
-                "histogram_quantile(0.99,sum(filemem_request_duration_seconds_bucket)by(le))",
-                1e-7);
-        ck_assert(query(port, "sum(scrape_samples_scraped)") > 50);
-        ck_assert(query(port, "sum(avg_over_time(up%5B1m%5D))") > 0.8);
-        kill(pid, SIGTERM);
-        waitpid(pid, NULL, 0);
-        filemem_close(session);
-        harness_remove_folder(folder);
-}
-END_TEST
-
 int main(void)
 {
         Suite *suite = suite_create("exporter");
-        TCase *exporter = harness_case(suite, "Exporter", 60);
         TCase *absent = harness_case(suite, "Absent", 60);
+        TCase *exporter = harness_case(suite, "Exporter", 200);
 
-        tcase_add_checked_fixture(exporter, start, stop);
+        tcase_add_checked_fixture(exporter, exporter_test_start, exporter_test_stop);
         tcase_add_test(exporter, metrics_are_what_was_done_and_promtool_finds_nothing_to_say);
         tcase_add_test(exporter, what_alerts_and_dashboard_ask_for_is_there);
         tcase_add_test(exporter, private_pools_are_one_to_metrics);
@@ -560,11 +371,8 @@ int main(void)
         tcase_add_test(exporter, sessions_are_in_json_those_that_hold_most_first);
         tcase_add_test(exporter, a_map_adds_up_to_what_is_allocated);
         tcase_add_test(exporter, a_map_of_no_pool_is_never_ready);
-        tcase_add_test(exporter, only_get_and_head_are_answered);
-        tcase_add_test(exporter, what_is_too_large_or_no_http_ends_the_connection);
-        tcase_add_test(exporter, connections_that_say_nothing_keep_nobody_out_for_long);
-        tcase_add_test(exporter, it_takes_over_a_socket_and_is_started_by_the_first_who_asks);
-        tcase_add_test(exporter, prometheus_scrapes_it);
         tcase_add_test(absent, a_daemon_that_is_not_there_is_not_up_until_it_is);
+        add_http_tests(exporter);
+        add_prometheus_tests(exporter); /* the last */
         return harness_run(suite);
 }
