@@ -33,14 +33,11 @@ static void read_all(int fd, char *text, size_t size)
         close(fd);
 }
 
-int ctl_run(const char *line)
+int ctl_shell(const char *command)
 {
         int out = new_file(), err = new_file(), status;
-        char command[4096];
-        pid_t child;
+        pid_t child = fork();
 
-        snprintf(command, sizeof(command), "</dev/null %s %s", FILEMEM_CTL, line);
-        child = fork();
         ck_assert_int_ge(child, 0);
         if (!child) {
                 if (dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0)
@@ -51,6 +48,14 @@ int ctl_run(const char *line)
         read_all(out, ctl_output, sizeof(ctl_output));
         read_all(err, ctl_errors, sizeof(ctl_errors));
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int ctl_run(const char *line)
+{
+        char command[4096];
+
+        snprintf(command, sizeof(command), "</dev/null %s %s", FILEMEM_CTL, line);
+        return ctl_shell(command);
 }
 
 const char *ctl_get(const char *line)

@@ -16,3 +16,6 @@ const char *ctl_fail(int code, const char *line);
 
 /* The whole file; fails the test if it cannot be read. To be freed. */
 char *ctl_read_file(const char *path);
+
+/* Any command of a shell, in the same way. Returns its exit code, 128 and more for a signal. */
+int ctl_shell(const char *command);
