@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The last state of each thing, by ascending identity. */
+/* States of things; when all are read the last one of each, by ascending identity. */
 struct states {
         struct state_record *records;
         size_t count;
@@ -31,33 +31,8 @@ struct left {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Where the record of that identity is, or would be. */
-static size_t find_state(const struct states *states, uint64_t id)
-{
-        size_t low = 0, high = states->count;
-
-        /* Nearly always it is the newest. */
-        if (!high || states->records[high - 1].id < id)
-                return high;
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (states->records[middle].id < id)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
 static int note_state(struct states *states, const struct state_record *record)
 {
-        size_t at = find_state(states, record->id);
-
-        if (at < states->count && states->records[at].id == record->id) {
-                states->records[at] = *record;
-                return 0;
-        }
         if (states->count == states->room) {
                 size_t room = states->room ? 2 * states->room : 64;
                 struct state_record *more = realloc(states->records, room * sizeof(*more));
@@ -67,20 +42,33 @@ static int note_state(struct states *states, const struct state_record *record)
                 states->records = more;
                 states->room = room;
         }
-        memmove(&states->records[at + 1], &states->records[at],
-                (states->count - at) * sizeof(*states->records));
-        states->records[at] = *record;
+        states->records[states->count] = *record;
+        /* The commit word has served: from here on it is the order. */
+        states->records[states->count].mark.commit = (uint32_t)states->count;
         states->count++;
         return 0;
 }
 
-/* It stays in its place, as one that is gone. */
-static void note_gone(struct states *states, const struct state_record *record)
+static int compare_states(const void *a, const void *b)
 {
-        size_t at = find_state(states, record->id);
+        const struct state_record *x = a, *y = b;
 
-        if (at < states->count && states->records[at].id == record->id)
-                states->records[at].type = record->type;
+        if (x->id != y->id)
+                return x->id < y->id ? -1 : 1;
+        return x->mark.commit < y->mark.commit ? -1 : 1;
+}
+
+/* Of each identity the last one stays. */
+static void sort_states(struct states *states)
+{
+        size_t kept = 0;
+
+        if (states->count)
+                qsort(states->records, states->count, sizeof(*states->records), compare_states);
+        for (size_t i = 0; i < states->count; i++)
+                if (i + 1 == states->count || states->records[i].id != states->records[i + 1].id)
+                        states->records[kept++] = states->records[i];
+        states->count = kept;
 }
 
 static int note_record(struct left *left, struct state_record *record)
@@ -98,11 +86,9 @@ static int note_record(struct left *left, struct state_record *record)
                 record->session.label[WIRE_LABEL_MAX] = 0;
                 return note_state(&left->sessions, record);
         case STATE_POOL_GONE:
-                note_gone(&left->pools, record);
-                return 0;
+                return note_state(&left->pools, record);
         case STATE_SESSION_GONE:
-                note_gone(&left->sessions, record);
-                return 0;
+                return note_state(&left->sessions, record);
         default:
                 return -EBADMSG;
         }
@@ -124,6 +110,8 @@ static int read_journal(const struct journal *journal, struct left *left)
                         "nothing of any more are ended");
                 r = 0;
         }
+        sort_states(&left->pools);
+        sort_states(&left->sessions);
         return r;
 }
 

@@ -170,7 +170,7 @@ int survival_init(struct server *server, const struct server_store *store)
         r = adopt_all(server);
         survival->adopting = false;
         if (r == 0)
-                survival_write_anew(server);
+                survival_write_anew(server, NULL);
         return r == 0 && survival->failed ? -ENOMEM : r;
 }
 

@@ -34,8 +34,11 @@ struct survival_removal;
 struct survival {
         const struct server_store *store; /* NULL: nothing survives */
         struct journal journal;
-        bool failed;           /* somebody was told */
-        uint64_t limit;        /* records, from which on it is written anew */
+        bool failed;    /* somebody was told */
+        uint64_t limit; /* records, from which on it is written anew */
+        bool copying;   /* it is being written anew: all up to these places is */
+        size_t copied_pools;
+        size_t copied_sessions;
         uint64_t next_session; /* identities below are spoken for */
         uint64_t next_pool;
         uint32_t restarts;                        /* that were survived */

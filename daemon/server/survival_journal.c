@@ -7,30 +7,37 @@
 
 #include <string.h>
 
+/*
+ * While it is written anew, each change that is written down has so many others copied: all of them
+ * at once would take some ten milliseconds, where there are ten thousand sessions.
+ */
+#define SURVIVAL_COPIES 16
+
 /* Identities are spoken for so many at a time. */
 #define SURVIVAL_IDENTITIES 1024u
 
-static void write_identities(struct server *server)
+static struct state_record describe_identities(const struct survival *survival)
 {
-        const struct survival *survival = &server->survival;
-        const struct state_record record = {.type = STATE_IDENTITIES,
+        return (struct state_record){
+                .type = STATE_IDENTITIES,
                 .id = survival->next_session,
                 .pool = survival->next_pool,
-                .flags = survival->restarts};
-
-        survival_write_state(server, &record);
+                .flags = survival->restarts,
+        };
 }
 
 void survival_note_identities(struct server *server)
 {
         struct survival *survival = &server->survival;
+        struct state_record record;
 
         if (!survival->store || (server->next_session <= survival->next_session &&
                                         server->pools.next_id <= survival->next_pool))
                 return;
         survival->next_session = server->next_session + SURVIVAL_IDENTITIES;
         survival->next_pool = server->pools.next_id + SURVIVAL_IDENTITIES;
-        write_identities(server);
+        record = describe_identities(survival);
+        survival_write_state(server, &record);
 }
 
 void survival_describe_pool(const struct served *served, struct state_record *ret)
@@ -79,45 +86,93 @@ void survival_describe_session(const struct session *session, struct state_recor
         strcpy(ret->session.label, session->label);
 }
 
-/* All of it anew. Returns 0 or a negative errno, with the old one still there. */
-static int write_all(struct server *server)
-{
-        struct journal *journal = &server->survival.journal;
-        const struct survival *survival = &server->survival;
-        struct state_record record = {.type = STATE_IDENTITIES,
-                .id = survival->next_session,
-                .pool = survival->next_pool,
-                .flags = survival->restarts};
-        const struct served *served;
-        const struct session *session;
-        int r = journal_clear(journal);
+/* ---- writing all of it anew ------------------------------------------------------------------ */
 
-        if (r < 0)
-                return r;
-        journal_copy_begin(journal);
-        (void)journal_copy(journal, &record);
-        TAILQ_FOREACH (served, &server->pools.list, link) {
-                if (!served->kept)
-                        continue;
-                survival_describe_pool(served, &record);
-                (void)journal_copy(journal, &record);
+static void copy_pool(struct server *server, const struct served *served)
+{
+        struct state_record record;
+
+        if (!served || !served->kept)
+                return;
+        survival_describe_pool(served, &record);
+        (void)journal_copy(&server->survival.journal, &record);
+}
+
+static void copy_session(struct server *server, const struct session *session)
+{
+        struct state_record record;
+
+        if (!session || !session->kept)
+                return;
+        survival_describe_session(session, &record);
+        (void)journal_copy(&server->survival.journal, &record);
+}
+
+/* What is in the next places, so many of them. Returns whether there are no more. */
+static bool copy_some(struct server *server, size_t most)
+{
+        struct survival *survival = &server->survival;
+        const struct slots *pools = &server->pools.places, *sessions = &server->views.sessions;
+
+        for (size_t i = 0; i < most; i++) {
+                if (survival->copied_pools < pools->allocated)
+                        copy_pool(server, pools->items[survival->copied_pools++]);
+                else if (survival->copied_sessions < sessions->allocated)
+                        copy_session(server, sessions->items[survival->copied_sessions++]);
+                else
+                        return true;
         }
-        TAILQ_FOREACH (session, &server->sessions, link) {
-                if (!session->kept)
-                        continue;
-                survival_describe_session(session, &record);
-                (void)journal_copy(journal, &record);
-        }
-        r = journal_copy_end(journal); /* says what failed on the way */
-        if (r == 0)
-                (void)journal_clear(journal);
+        return false;
+}
+
+static void begin_copy(struct server *server)
+{
+        struct survival *survival = &server->survival;
+        const struct state_record record = describe_identities(survival);
+
+        journal_copy_begin(&survival->journal);
+        (void)journal_copy(&survival->journal, &record);
+        survival->copied_pools = survival->copied_sessions = 0;
+}
+
+/* Returns 0 or a negative errno, with the old one still there. */
+static int end_copy(struct survival *survival)
+{
+        int r = journal_copy_end(&survival->journal); /* says what failed on the way */
+
+        survival->copying = false;
+        (void)journal_clear(&survival->journal);
         return r;
 }
 
-void survival_write_anew(struct server *server)
+/* record: the last change, or NULL. Returns 0 or a negative errno, with the old one still there. */
+static int write_all(struct server *server, const struct state_record *record)
 {
         struct survival *survival = &server->survival;
-        int r = write_all(server);
+        int r;
+
+        if (survival->copying)
+                journal_copy_abandon(&survival->journal);
+        survival->copying = false;
+        r = journal_clear(&survival->journal);
+        if (r < 0)
+                return r;
+        begin_copy(server);
+        (void)copy_some(server, SIZE_MAX);
+        if (record)
+                (void)journal_copy(&survival->journal, record);
+        return end_copy(survival);
+}
+
+static void set_limit(struct survival *survival)
+{
+        survival->limit = 2 * journal_count(&survival->journal) + SURVIVAL_SPARE;
+}
+
+void survival_write_anew(struct server *server, const struct state_record *record)
+{
+        struct survival *survival = &server->survival;
+        int r = write_all(server, record);
 
         if (r == 0) {
                 if (survival->failed)
@@ -130,9 +185,34 @@ void survival_write_anew(struct server *server)
                         "no memory for the journal of sessions: until there is, those that are "
                         "opened do not survive the daemon");
         }
-        survival->limit = 2 * journal_count(&survival->journal) + SURVIVAL_SPARE;
+        set_limit(survival);
         if (survival->failed)
                 survival_try_again(survival);
+}
+
+/*
+ * It has grown: the new one is begun, or goes on. What has changed is in both; so it does not
+ * matter whether it is copied before or after. What fails is begun again when it has grown more.
+ */
+static void compact(struct server *server, const struct state_record *record)
+{
+        struct survival *survival = &server->survival;
+        bool done;
+
+        if (!survival->copying) {
+                if (journal_clear(&survival->journal) < 0) {
+                        set_limit(survival);
+                        return;
+                }
+                begin_copy(server);
+                survival->copying = true;
+        }
+        done = copy_some(server, SURVIVAL_COPIES);
+        (void)journal_copy(&survival->journal, record);
+        if (done) {
+                (void)end_copy(survival);
+                set_limit(survival);
+        }
 }
 
 void survival_write_state(struct server *server, const struct state_record *record)
@@ -141,7 +221,8 @@ void survival_write_state(struct server *server, const struct state_record *reco
 
         if (survival->adopting)
                 return; /* all of it will be, at the end */
-        if (journal_append(&survival->journal, record) < 0 ||
-                journal_count(&survival->journal) >= survival->limit)
-                survival_write_anew(server);
+        if (journal_append(&survival->journal, record) < 0)
+                survival_write_anew(server, record);
+        else if (survival->copying || journal_count(&survival->journal) >= survival->limit)
+                compact(server, record);
 }

@@ -24,8 +24,11 @@ void survival_describe_session(const struct session *session, struct state_recor
 /* Writes down how something is now. Where that fails all is written anew. */
 void survival_write_state(struct server *server, const struct state_record *record);
 
-/* Writes down all there is, in place of what was written. Where that fails it is tried again. */
-void survival_write_anew(struct server *server);
+/*
+ * Writes down all there is at once, and that record (NULL: none) behind it, in place of what was
+ * written. Where that fails it is tried again.
+ */
+void survival_write_anew(struct server *server, const struct state_record *record);
 
 /* ---- survival_store.c ------------------------------------------------------------------------ */
 

@@ -133,7 +133,7 @@ static void on_retry(evutil_socket_t fd, short what, void *context)
                 return;
         }
         if (survival->failed)
-                survival_write_anew(server);
+                survival_write_anew(server, NULL);
         wake_waiting(survival);
 }
 

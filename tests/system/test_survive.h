@@ -49,4 +49,5 @@ size_t survive_count_sessions(void);
 void survive_await_sessions(size_t count);
 
 TCase *survive_crash_case(Suite *suite);
+TCase *survive_compaction_case(Suite *suite);
 TCase *survive_trouble_case(Suite *suite);
