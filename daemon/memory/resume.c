@@ -21,13 +21,24 @@ static struct journal_format get_format(const char *name)
         };
 }
 
+static struct recorder *recorder_new(void)
+{
+        struct recorder *recorder = calloc(1, sizeof(*recorder));
+
+        if (!recorder)
+                return NULL;
+        recorder->limit = RECORD_COPY_EVERY;
+        recorder->piece = RECORD_COPY_PIECE;
+        return recorder;
+}
+
 /* ---- a new one --------------------------------------------------------------------------------
  */
 
 int pool_keep_journal(struct pool *pool)
 {
         const struct journal_format format = get_format("filemem:journal");
-        struct recorder *recorder = calloc(1, sizeof(*recorder));
+        struct recorder *recorder = recorder_new();
         int r;
 
         check(LIST_EMPTY(&pool->holders) && !pool->recorder);
@@ -38,8 +49,6 @@ int pool_keep_journal(struct pool *pool)
                 free(recorder);
                 return r;
         }
-        recorder->limit = RECORD_COPY_EVERY;
-        recorder->piece = RECORD_COPY_PIECE;
         pool->recorder = recorder;
         return 0;
 }
@@ -176,7 +185,7 @@ static int replay_all(struct pool *pool)
 static int open_journal(struct pool *pool, int fd)
 {
         const struct journal_format format = get_format(pool->name);
-        struct recorder *recorder = calloc(1, sizeof(*recorder));
+        struct recorder *recorder = recorder_new();
         int r;
 
         if (!recorder)
@@ -194,8 +203,6 @@ static int open_journal(struct pool *pool, int fd)
                 free(recorder);
                 return r;
         }
-        recorder->limit = RECORD_COPY_EVERY;
-        recorder->piece = RECORD_COPY_PIECE;
         pool->recorder = recorder;
         return 0;
 }

@@ -177,12 +177,6 @@ size_t usage_tree_collect_tagged(const struct usage_tree *tree, uint32_t page, u
         return collection.count;
 }
 
-bool usage_tree_find_tagged(
-        const struct usage_tree *tree, uint32_t page, uint8_t tags, struct usage_entry *ret)
-{
-        return usage_tree_collect_tagged(tree, page, tags, ret, 1);
-}
-
 void usage_cursor_init(struct usage_cursor *cursor, const struct usage_tree *tree, uint32_t page)
 {
         cursor->height = tree->height;

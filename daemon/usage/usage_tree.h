@@ -247,10 +247,6 @@ bool usage_tree_find(const struct usage_tree *tree, uint32_t page, struct usage_
 size_t usage_tree_collect_tagged(const struct usage_tree *tree, uint32_t page, uint8_t tags,
         struct usage_entry *entries, size_t max);
 
-/* The first of these. Returns false if there is none. */
-bool usage_tree_find_tagged(
-        const struct usage_tree *tree, uint32_t page, uint8_t tags, struct usage_entry *ret);
-
 /*
  * Walks the entries in order:
  *
