@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/service.h"
 
+#include "support/temporary.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -81,7 +83,9 @@ int service_start(struct service *service, const char *config)
         char path[96];
         int r;
 
-        strcpy(service->folder, "/tmp/filemem-bench.XXXXXX");
+        r = temporary_path(service->folder, sizeof(service->folder), "filemem-bench.XXXXXX");
+        if (r < 0)
+                return r;
         if (!mkdtemp(service->folder))
                 return -errno;
         service->pid = -1;
