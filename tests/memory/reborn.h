@@ -21,3 +21,15 @@ void reborn_free(struct pool *again);
 
 /* Fails unless it is the same pool: entries, size, and what each holder holds. */
 void assert_same(struct pool *from, struct pool *again);
+
+/* fixture_set_up(), and the pool has a journal. */
+void reborn_set_up(void);
+
+/* A holder for that session. */
+struct holder *join(uint64_t session);
+
+/* What the holder does next is this operation of that request. */
+void begin(struct holder *holder, uint64_t request, uint32_t operation);
+
+/* Fails unless the pool's next life would be the same. */
+void assert_survives(void);
