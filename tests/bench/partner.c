@@ -49,6 +49,15 @@ void partner_end(struct partner *partner)
         partner->process = 0;
 }
 
+int partner_tell(struct partner *partner, char order)
+{
+        char answer;
+
+        if (send(partner->socket, &order, 1, MSG_NOSIGNAL) < 0)
+                return -errno;
+        return recv(partner->socket, &answer, 1, 0) == 1 ? 0 : -EPIPE;
+}
+
 static void echo(int socket, void *argument)
 {
         struct epoll_event event = {.events = EPOLLIN};

@@ -23,6 +23,9 @@ int partner_start(struct partner *partner, enum pinning pinning,
 /* Fine also when it was not started, or has ended. */
 void partner_end(struct partner *partner);
 
+/* Sends one byte, an order, and waits until it is confirmed with another. */
+int partner_tell(struct partner *partner, char order);
+
 /* One that sends every packet back. */
 int partner_start_echo(struct partner *partner, enum pinning pinning);
 

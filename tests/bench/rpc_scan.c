@@ -65,15 +65,6 @@ static void scan(int socket, void *argument)
         }
 }
 
-static int tell(struct partner *partner, char order)
-{
-        char answer;
-
-        if (send(partner->socket, &order, 1, MSG_NOSIGNAL) < 0)
-                return -errno;
-        return recv(partner->socket, &answer, 1, 0) == 1 ? 0 : -EPIPE;
-}
-
 static int allocate_many(filemem_session *session, uint32_t *times, uint64_t count)
 {
         for (uint64_t i = 0; i < count; i++) {
@@ -96,11 +87,11 @@ static int take_turns(filemem_session *session, struct partner *partner, uint32_
         int r = 0;
 
         for (unsigned i = 0; r == 0 && i < TURNS; i++) {
-                r = tell(partner, 0);
+                r = partner_tell(partner, 0);
                 if (r == 0)
                         r = allocate_many(session, idle + i * count, count);
                 if (r == 0)
-                        r = tell(partner, 1);
+                        r = partner_tell(partner, 1);
                 if (r == 0)
                         r = allocate_many(session, busy + i * count, count);
         }

@@ -2,38 +2,53 @@
 #include "bench/scenario.h"
 
 #include "base/clock.h"
+#include "bench/partner.h"
 #include "bench/service.h"
 #include "bench/statistics.h"
 #include "filemem/statistics.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdlib.h>
-#include <sys/wait.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /*
  * Scenario 14: allocations by one client while ten processes read all of the statistics ten times a
- * second. `ns_per_op` is what one of a hundred takes then, the floor is the same with nobody who
- * watches, for which the daemon has nothing to write.
+ * second; and while nobody does, for whom the daemon then has nothing to write. Rounds of both are
+ * short and take turns, so that what disturbs one disturbs the other. `ns_per_op` is the median
+ * over the rounds of what one allocation of a hundred takes; the floor is that of the others.
  */
 #define WATCHERS 10
-#define INTERVAL 100000 /* us */
+#define INTERVAL 100 /* ms */
 #define PAGE     4096
 
-/* They take turns, so that what disturbs one disturbs the other. */
-#define ROUNDS 7
+#define PAIRS     8 /* of rounds */
+#define PAIRS_MAX 1000
+#define ROUND     UINT64_C(100000000) /* ns */
+#define REST      UINT64_C(20000000)  /* before a round, at work but not measured */
+#define TIMES_MAX (1u << 17)          /* beyond those a round ends */
 
-static void read_all(const filemem_statistics *statistics)
+/* ---- those who watch --------------------------------------------------------------------------
+ */
+
+struct watcher {
+        const char *path;
+        int phase; /* ms: not all of them look at once */
+        filemem_session *session;
+        filemem_statistics *statistics;
+};
+
+static int read_all(const filemem_statistics *statistics)
 {
         struct filemem_statistics_durations durations;
         struct filemem_statistics_session session;
         struct filemem_statistics_totals totals;
         struct filemem_statistics_pool pool;
         size_t place = 0;
+        int r = filemem_statistics_totals(statistics, &totals);
 
-        if (filemem_statistics_totals(statistics, &totals) < 0)
-                _exit(1);
         while (filemem_statistics_next_pool(statistics, &place, &pool) > 0)
                 ;
         place = 0;
@@ -42,118 +57,188 @@ static void read_all(const filemem_statistics *statistics)
         place = 0;
         while (filemem_statistics_next_durations(statistics, &place, &durations) > 0)
                 ;
+        return r;
 }
 
-/* A child, until it is killed. */
-static void watch(const char *socket)
+/* Opens, or closes, what it looks at. */
+static int obey(struct watcher *watcher, char order)
 {
         const struct filemem_options options = {.size = sizeof(options), .no_pool = true};
-        filemem_statistics *statistics;
-        filemem_session *session;
+        int r;
 
-        if (filemem_open(socket, &options, &session) < 0 ||
-                filemem_statistics_open(session, &statistics) < 0)
-                _exit(1);
-        for (;;) {
-                read_all(statistics);
-                usleep(INTERVAL);
+        if (!order) {
+                watcher->statistics = filemem_statistics_close(watcher->statistics);
+                watcher->session = filemem_close(watcher->session);
+                return 0;
         }
+        r = filemem_open(watcher->path, &options, &watcher->session);
+        if (r == 0)
+                r = filemem_statistics_open(watcher->session, &watcher->statistics);
+        return r;
 }
 
-/* Returns how many there are. */
-static size_t start_watchers(const char *socket, pid_t watchers[WATCHERS])
+/* Every packet is an order: to look, or not to. It is confirmed. */
+static void watch(int socket, void *argument)
 {
-        for (size_t i = 0; i < WATCHERS; i++) {
-                watchers[i] = fork();
-                if (watchers[i] < 0)
-                        return i;
-                if (!watchers[i])
-                        watch(socket);
+        struct watcher *watcher = argument;
+        struct pollfd orders = {.fd = socket, .events = POLLIN};
+        int wait = -1;
+        char order;
+
+        for (;;) {
+                int ready = poll(&orders, 1, wait);
+
+                if (ready > 0) {
+                        if (recv(socket, &order, 1, 0) != 1 || obey(watcher, order) < 0 ||
+                                send(socket, &order, 1, MSG_NOSIGNAL) < 0)
+                                return;
+                        wait = order ? watcher->phase : -1;
+                } else if (ready == 0) {
+                        if (read_all(watcher->statistics) < 0)
+                                return;
+                        wait = INTERVAL;
+                }
         }
-        usleep(2 * INTERVAL); /* until all of them are at it */
-        return WATCHERS;
 }
 
-/* Returns 0, or -EIO if one of them ended before. */
-static int stop_watchers(const pid_t *watchers, size_t count)
+static int tell_all(struct partner *partners, char order)
 {
         int r = 0;
 
-        for (size_t i = 0; i < count; i++) {
-                int status;
+        for (unsigned i = 0; r == 0 && i < WATCHERS; i++)
+                r = partner_tell(&partners[i], order);
+        return r;
+}
 
-                kill(watchers[i], SIGKILL);
-                if (waitpid(watchers[i], &status, 0) < 0 || !WIFSIGNALED(status))
-                        r = -EIO;
+static int start_watchers(struct partner *partners, const char *path)
+{
+        int r = 0;
+
+        for (unsigned i = 0; r == 0 && i < WATCHERS; i++) {
+                struct watcher watcher = {path, (int)(i * INTERVAL / WATCHERS), NULL, NULL};
+
+                r = partner_start(&partners[i], PINNING_NONE, watch, &watcher);
         }
         return r;
 }
 
-/* One of a hundred of the allocations took so long. */
-static int measure(filemem_session *session, uint32_t *times, size_t count, double *ret)
+/* ---- the one who allocates --------------------------------------------------------------------
+ */
+
+struct rounds {
+        filemem_session *session;
+        struct partner partners[WATCHERS];
+        uint32_t *times;
+        double alone[PAIRS_MAX], watched[PAIRS_MAX];
+};
+
+/* Returns how many it were, or a negative errno. times: NULL if nobody wants to know. */
+static int64_t allocate_for(filemem_session *session, uint64_t duration, uint32_t *times)
 {
-        for (size_t i = 0; i < count; i++) {
-                uint64_t before = clock_now();
+        uint64_t start = clock_now(), now = start;
+        int64_t count = 0;
+
+        while (now - start < duration && count < TIMES_MAX) {
                 struct filemem_range range;
+                uint64_t before = clock_now();
                 int r = filemem_allocate(session, PAGE, FILEMEM_ANONYMOUS, &range);
 
-                if (r < 0)
-                        return r;
-                times[i] = statistics_time(before, clock_now());
-                r = filemem_decref(session, range);
+                now = clock_now();
+                if (times)
+                        times[count++] = statistics_time(before, now);
+                if (r == 0)
+                        r = filemem_release(session, range);
                 if (r < 0)
                         return r;
         }
-        *ret = statistics_percentile(times, count, 99);
+        return count;
+}
+
+static int measure_round(struct rounds *rounds, bool watched, double *ret)
+{
+        int r = tell_all(rounds->partners, watched);
+        int64_t count = r < 0 ? r : allocate_for(rounds->session, REST, NULL);
+
+        if (count >= 0)
+                count = allocate_for(rounds->session, ROUND, rounds->times);
+        /* Those who look for nobody have no page open. */
+        if (watched && r == 0 && count >= 0)
+                r = tell_all(rounds->partners, 0);
+        if (r < 0 || count < 0)
+                return r < 0 ? r : (int)count;
+        *ret = statistics_percentile(rounds->times, (size_t)count, 99);
         return 0;
 }
 
-static int measure_watched(
-        filemem_session *session, const char *socket, uint32_t *times, size_t count, double *ret)
+/* Who comes first changes from pair to pair. */
+static int measure(struct rounds *rounds, size_t pairs)
 {
-        pid_t watchers[WATCHERS];
-        size_t started = start_watchers(socket, watchers);
-        int r = started == WATCHERS ? measure(session, times, count, ret) : -EAGAIN;
-        int stopped = stop_watchers(watchers, started);
+        int r = 0;
 
-        return r < 0 ? r : stopped;
+        for (size_t i = 0; r == 0 && i < pairs; i++) {
+                bool first = i % 2;
+
+                r = measure_round(rounds, first, first ? &rounds->watched[i] : &rounds->alone[i]);
+                if (r == 0)
+                        r = measure_round(
+                                rounds, !first, first ? &rounds->alone[i] : &rounds->watched[i]);
+        }
+        return r;
 }
 
-static int compare(filemem_session *session, const char *socket, size_t count, size_t rounds,
-        struct report *report)
+/* What comes out where nothing differs: rounds alone, one half of them beside the other. */
+static double measure_noise(const struct rounds *rounds, size_t pairs)
 {
-        struct report_row *row = report_row(report, "p99", count);
-        uint32_t *times = calloc(count, sizeof(*times));
-        double alone[ROUNDS], watched[ROUNDS];
-        int r = times ? measure(session, times, count, &alone[0]) : -ENOMEM; /* warming up */
+        double halves[2][PAIRS_MAX / 2 + 1];
 
-        for (size_t i = 0; i < rounds && r == 0; i++) {
-                r = measure(session, times, count, &alone[i]);
-                if (r == 0)
-                        r = measure_watched(session, socket, times, count, &watched[i]);
-        }
-        free(times);
+        for (size_t i = 0; i < pairs; i++)
+                halves[i % 2][i / 2] = rounds->alone[i];
+        return statistics_median(halves[0], (pairs + 1) / 2) /
+               statistics_median(halves[1], pairs / 2);
+}
+
+static void add_row(
+        struct report *report, enum pinning pinning, struct rounds *rounds, size_t pairs)
+{
+        struct report_row *row = report_row(report, pinning_name(pinning), pairs);
+
+        if (pairs > 1)
+                report_add(row, "noise", measure_noise(rounds, pairs));
+        report_add(row, "ns_per_op", statistics_median(rounds->watched, pairs));
+        report_add(row, "floor_ns", statistics_median(rounds->alone, pairs));
+}
+
+static int run(struct report *report, enum pinning pinning, uint64_t pairs)
+{
+        static struct rounds rounds; /* large */
+        struct service service;
+        int r = service_start_pinned(&service, pinning, NULL);
+
         if (r < 0)
                 return r;
-        report_add(row, "ns_per_op", statistics_median(watched, rounds));
-        report_add(row, "floor_ns", statistics_median(alone, rounds));
-        return 0;
+        rounds = (struct rounds){.times = calloc(TIMES_MAX, sizeof(*rounds.times))};
+        r = rounds.times ? start_watchers(rounds.partners, service.socket) : -ENOMEM;
+        if (r == 0)
+                r = filemem_open(service.socket, NULL, &rounds.session);
+        if (r == 0)
+                r = measure(&rounds, pairs);
+        if (r == 0)
+                add_row(report, pinning, &rounds, pairs);
+        filemem_close(rounds.session);
+        for (unsigned i = 0; i < WATCHERS; i++)
+                partner_end(&rounds.partners[i]);
+        free(rounds.times);
+        service_stop(&service);
+        return r;
 }
 
 int watchers_run(const struct scenario_sizes *sizes, struct report *report)
 {
-        size_t count = sizes->n ? sizes->n : sizes->quick ? 200 : 5000;
-        filemem_session *session;
-        struct service service;
-        int r = service_start(&service, NULL);
+        struct scenario_sizes own = *sizes;
 
-        if (r < 0)
-                return r;
-        r = filemem_open(service.socket, NULL, &session);
-        if (r == 0) {
-                r = compare(session, service.socket, count, sizes->quick ? 1 : ROUNDS, report);
-                filemem_close(session);
-        }
-        service_stop(&service);
-        return r;
+        if (!own.n)
+                own.n = own.quick ? 1 : PAIRS;
+        if (own.n > PAIRS_MAX)
+                own.n = PAIRS_MAX;
+        return pinning_run_all(&own, report, PAIRS, 1, run);
 }
