@@ -105,3 +105,8 @@ int journal_copy_end(struct journal *journal)
         crash_point();
         return 0;
 }
+
+void journal_copy_abandon(struct journal *journal)
+{
+        journal->copying = false;
+}

@@ -113,10 +113,11 @@ bool journal_has_failed(const struct journal *journal);
 
 /*
  * A copy: begin; write the state with journal_copy(), and whatever changes of what has been written
- * already; end, which makes it the active one. Then clear gives the memory of the other area back:
- * that takes system calls which last, and has to come before the next begin.
+ * already; end, which makes it the active one, or abandon. Then clear gives the memory of the other
+ * area back: that takes system calls which last, and has to come before the next begin.
  */
 void journal_copy_begin(struct journal *journal);
 int journal_copy(struct journal *journal, const void *record);
 int journal_copy_end(struct journal *journal);
+void journal_copy_abandon(struct journal *journal);
 int journal_clear(const struct journal *journal);

@@ -161,6 +161,8 @@ START_TEST(a_copy_that_is_not_ended_is_none)
         journal_copy_begin(&journal);
         ck_assert_int_eq(journal_copy(&journal, &other), 0);
         assert_reads(10, 0);
+        journal_copy_abandon(&journal);
+        assert_reads(10, 0);
 }
 END_TEST
 
