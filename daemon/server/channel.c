@@ -25,6 +25,7 @@ void channel_init(struct channel *channel, int fd, struct closer *closer)
         channel->fd = fd;
         channel->closer = closer;
         channel->charge = NULL;
+        channel->sent = false;
         STAILQ_INIT(&channel->queue);
 }
 
@@ -179,6 +180,7 @@ int channel_send(struct channel *channel, const uint8_t *data, size_t size, int 
 {
         int r = -EAGAIN;
 
+        channel->sent = true;
         if (!channel_blocked(channel))
                 r = send_packet(channel->fd, data, size, fd);
         return r == -EAGAIN ? queue_packet(channel, data, size, fd, false) : r;
@@ -188,6 +190,7 @@ int channel_hand_over(struct channel *channel, const uint8_t *data, size_t size,
 {
         int r = -EAGAIN;
 
+        channel->sent = true;
         if (!channel_blocked(channel))
                 r = send_packet(channel->fd, data, size, fd);
         if (r == -EAGAIN)

@@ -24,6 +24,7 @@ struct channel {
         int fd;
         struct closer *closer; /* borrowed */
         struct charge *charge; /* borrowed: who pays for the queue; NULL: nobody */
+        bool sent;             /* a packet, since somebody put false here */
         STAILQ_HEAD(, channel_packet) queue;
 };
 

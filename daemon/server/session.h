@@ -67,6 +67,7 @@ struct session {
         struct charge peer;   /* of a peer: that it is one, to who opened it */
         struct limits_waiter waiter;
         struct turns_mark mark;
+        uint64_t rests_since; /* the end of its last turn */
         struct inbox_item departed;
         struct session_statistics statistics;
         struct view *view; /* of the statistics, if it asked for them */

@@ -16,6 +16,13 @@
 #define SESSION_TURN_MESSAGES   16
 #define SESSION_TURN_OPERATIONS WIRE_OPERATIONS_MAX
 
+/*
+ * Who has got an answer mostly sends the next request after that: to look whether it is there
+ * already would be in vain, and is left to the loop. But what came this soon (ns) after the last
+ * turn was sent before its answers were read, and there may be more of it.
+ */
+#define SESSION_HURRY 2000
+
 /* Until it has said Hello there is a time for that; but a peer is opened for who comes later.
  * Returns as event_add(). */
 static int start_reading(struct session *session)
@@ -77,8 +84,9 @@ void session_wake(struct limits_waiter *waiter)
         session_resume_reading((void *)((char *)waiter - offsetof(struct session, waiter)));
 }
 
-static int take_turn(struct session *session)
+static int take_turn(struct session *session, uint64_t now)
 {
+        bool hurries = now - session->rests_since < SESSION_HURRY;
         size_t operations = 0;
 
         for (int i = 0; i < SESSION_TURN_MESSAGES && operations < SESSION_TURN_OPERATIONS; i++) {
@@ -87,6 +95,7 @@ static int take_turn(struct session *session)
 
                 if (charge_wait(&session->charge, &session->waiter))
                         return session_choose_events(session);
+                session->channel.sent = false;
                 r = session_receive(session, &more);
                 if (r == -EAGAIN)
                         return session->waits_for_store ? session_choose_events(session) : 0;
@@ -94,6 +103,8 @@ static int take_turn(struct session *session)
                         return r;
                 if (channel_blocked(&session->channel) || session->parked)
                         return session_choose_events(session);
+                if (session->channel.sent && !hurries)
+                        return 0;
                 operations += more;
         }
         return 0;
@@ -110,7 +121,8 @@ bool session_begin_turn(struct session *session, uint64_t *ret_now)
 
 void session_end_turn(struct session *session, uint64_t began_at)
 {
-        turns_spend(&session->charge.accounts[LIMITS_USER]->share, clock_now() - began_at);
+        session->rests_since = clock_now();
+        turns_spend(&session->charge.accounts[LIMITS_USER]->share, session->rests_since - began_at);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -123,7 +135,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         if (!session_begin_turn(session, &now))
                 return; /* it stays readable */
         session->activity.active_at = now;
-        r = take_turn(session);
+        r = take_turn(session, now);
         session_end_turn(session, now);
         if (!r && what & EV_TIMEOUT && !session->greeted && !session->waiter.account)
                 r = OUTCOME_HELLO_LATE;
