@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "server/identity.h"
+#include "server/once.h"
 #include "server/pool_reports.h"
 #include "server/request.h"
 #include "server/session.h"
@@ -45,8 +46,12 @@ int handle_destroy_pool(
                 (struct log_about){.pool = served_name(served), .uid = session->uid},
                 "user %u destroys pool %s, with %llu sessions in it", session->uid,
                 served_name(served), (unsigned long long)served->sessions);
-        dismiss_all(server, served);
+        /* First that it is gone, then what the clients in it see of that. */
+        once_ends(request, served->kept);
+        served_use(served);
         served_destroy(served);
+        dismiss_all(server, served);
+        served_release(served);
         return 0;
 }
 
@@ -93,10 +98,12 @@ int handle_kick_session(
                 (struct log_about){.session = target->id, .uid = session->uid},
                 "user %u ends session %llu (process %d, user %u)", session->uid,
                 (unsigned long long)target->id, (int)target->pid, target->uid);
-        session_dismiss(target, OUTCOME_SESSION_KICKED);
+        once_ends(request, target->stored && target != session);
         /* Nobody else is waited for; who asks for it itself gets its answer first. */
-        if (target != session)
-                session_end(target, 0);
+        if (target == session)
+                session_dismiss(target, OUTCOME_SESSION_KICKED);
+        else
+                session_expel(target, OUTCOME_SESSION_KICKED);
         return 0;
 }
 

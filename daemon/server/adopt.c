@@ -24,6 +24,7 @@ struct states {
 struct left {
         struct states pools;
         struct states sessions;
+        struct states applied;
         uint64_t next_session;
         uint64_t next_pool;
         uint32_t restarts;
@@ -58,21 +59,34 @@ static int compare_states(const void *a, const void *b)
         return x->mark.commit < y->mark.commit ? -1 : 1;
 }
 
-/* Of each identity the last one stays. */
 static void sort_states(struct states *states)
+{
+        if (states->count)
+                qsort(states->records, states->count, sizeof(*states->records), compare_states);
+}
+
+/* Of each identity the last one stays. */
+static void keep_last_states(struct states *states)
 {
         size_t kept = 0;
 
-        if (states->count)
-                qsort(states->records, states->count, sizeof(*states->records), compare_states);
         for (size_t i = 0; i < states->count; i++)
                 if (i + 1 == states->count || states->records[i].id != states->records[i + 1].id)
                         states->records[kept++] = states->records[i];
         states->count = kept;
 }
 
+/* What ended it was an operation: that came to this. */
+static int note_cause(struct left *left, struct state_record *record)
+{
+        record->id = record->applied.session;
+        return record->id ? note_state(&left->applied, record) : 0;
+}
+
 static int note_record(struct left *left, struct state_record *record)
 {
+        int r;
+
         switch (record->type) {
         case STATE_IDENTITIES:
                 left->next_session = record->id;
@@ -86,9 +100,13 @@ static int note_record(struct left *left, struct state_record *record)
                 record->session.label[WIRE_LABEL_MAX] = 0;
                 return note_state(&left->sessions, record);
         case STATE_POOL_GONE:
-                return note_state(&left->pools, record);
+                r = note_state(&left->pools, record);
+                return r < 0 ? r : note_cause(left, record);
         case STATE_SESSION_GONE:
-                return note_state(&left->sessions, record);
+                r = note_state(&left->sessions, record);
+                return r < 0 ? r : note_cause(left, record);
+        case STATE_APPLIED:
+                return note_state(&left->applied, record);
         default:
                 return -EBADMSG;
         }
@@ -112,6 +130,9 @@ static int read_journal(const struct journal *journal, struct left *left)
         }
         sort_states(&left->pools);
         sort_states(&left->sessions);
+        sort_states(&left->applied);
+        keep_last_states(&left->pools);
+        keep_last_states(&left->sessions);
         return r;
 }
 
@@ -233,16 +254,40 @@ static struct served *find_pool(struct server *server, uint64_t id)
         return NULL;
 }
 
-static int adopt_session(struct server *server, const struct state_record *record)
+/* Those of one session. */
+static const struct state_record *find_states(
+        const struct states *states, uint64_t id, size_t *ret_count)
 {
+        size_t low = 0, high = states->count, end;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (states->records[middle].id < id)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (end = low; end < states->count && states->records[end].id == id;)
+                end++;
+        *ret_count = end - low;
+        return states->records ? &states->records[low] : NULL;
+}
+
+static int adopt_session(
+        struct server *server, const struct left *left, const struct state_record *record)
+{
+        const struct state_record *applied;
+        size_t count;
         struct served *served = record->pool ? find_pool(server, record->pool) : NULL;
         int fd = take_kept(server, 's', record->id), r = -ENOENT;
 
+        applied = find_states(&left->applied, record->id, &count);
         /* Without its descriptor the client has gone meanwhile. */
         if (fd < 0)
                 return 0;
         if (!record->pool || served)
-                r = session_adopt(server, record, served, fd);
+                r = session_adopt(server, record, served, applied, count, fd);
         if (r == -ENOMEM)
                 return r;
         if (r)
@@ -272,7 +317,7 @@ static int adopt(struct server *server, struct left *left)
 
                 if (record->id >= server->next_session)
                         server->next_session = record->id + 1;
-                r = record->type == STATE_SESSION ? adopt_session(server, record) : 0;
+                r = record->type == STATE_SESSION ? adopt_session(server, left, record) : 0;
                 if (r < 0)
                         return r;
         }
@@ -300,5 +345,6 @@ int adopt_all(struct server *server)
                 r = adopt(server, &left);
         free(left.pools.records);
         free(left.sessions.records);
+        free(left.applied.records);
         return r;
 }

@@ -62,12 +62,12 @@ static bool run_operations(struct request **request)
                 size_t mark = (*request)->arena->used;
                 int r = check_session((*request)->session, rpc);
 
-                if (!r && rpc->changes) {
+                if (!r && (rpc->changes || rpc->once)) {
                         if (once_recall(*request, operation, &result, &r)) {
                                 request_keep(*request, rpc, &result, r, mark);
                                 continue;
                         }
-                        r = once_begin(*request);
+                        r = once_begin(*request, rpc);
                 }
                 if (!r && has_to_wait(*request, rpc, operation)) {
                         if (begin(request, rpc, operation))

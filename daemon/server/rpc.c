@@ -34,15 +34,16 @@ static const struct rpc rpcs[] = {
         [BODY(DUMP)] = {BODY(DUMP), .lists = true, .run = report_dump},
         [BODY(OPEN_PEER)] = {BODY(OPEN_PEER), .run = handle_open_peer},
         [BODY(POOLS)] = {BODY(POOLS), .lists = true, .run = report_pools},
-        [BODY(DESTROY_POOL)] = {BODY(DESTROY_POOL), .run = handle_destroy_pool},
-        [BODY(KICK_SESSION)] = {BODY(KICK_SESSION), .run = handle_kick_session},
+        [BODY(DESTROY_POOL)] = {BODY(DESTROY_POOL), .once = true, .run = handle_destroy_pool},
+        [BODY(KICK_SESSION)] = {BODY(KICK_SESSION), .once = true, .run = handle_kick_session},
         [BODY(LIMITS)] = {BODY(LIMITS), .lists = true, .run = report_limits},
         [BODY(STATISTICS)] = {BODY(STATISTICS), .run = handle_statistics},
         [BODY(HOLDINGS)] = {BODY(HOLDINGS), .lists = true, .run = report_holdings},
         [BODY(HOLDERS)] = {BODY(HOLDERS), .lists = true, .run = report_holders},
         [BODY(TRACE)] = {BODY(TRACE), .lists = true, .run = report_trace},
         [BODY(TRIM)] = {BODY(TRIM), .begin = begin_trim, .finish = finish_trim},
-        [BODY(RELOAD)] = {BODY(RELOAD), .begin = begin_reload, .finish = finish_reload},
+        [BODY(RELOAD)] = {BODY(RELOAD), .once = true, .begin = begin_reload,
+                .finish = finish_reload},
 };
 
 const struct rpc *rpc_find(const Filemem__Operation *operation)

@@ -14,6 +14,7 @@ struct request;
 struct rpc {
         Filemem__Operation__BodyCase body;
         bool changes; /* memory of the pool: not for a session that only reads, or is in none */
+        bool once;    /* changes something else, and is not to be done again: see once.h */
         bool lists;   /* its result has a list, and takes as much of the reply as there is room */
 
         int (*run)(struct request *request, const Filemem__Operation *operation,

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+struct once_results;
 struct request;
 struct served;
 struct tracer;
@@ -76,12 +77,13 @@ struct session {
         bool ended;   /* waits for the parked request only */
 
         /* What outlives the daemon: see survival.h. */
-        bool stored;          /* its descriptor is */
-        bool kept;            /* all of it is */
-        bool resuming;        /* it was, and the client has not said Resume yet */
-        bool waits_for_store; /* to say Welcome */
-        uint64_t answered;    /* no request up to this one is done again */
-        uint64_t once;        /* of this one a part may be done already; 0: none */
+        bool stored;                  /* its descriptor is */
+        bool kept;                    /* all of it is */
+        bool resuming;                /* it was, and the client has not said Resume yet */
+        bool waits_for_store;         /* to say Welcome */
+        uint64_t answered;            /* no request up to this one is done again */
+        uint64_t once;                /* of this one a part may be done already; 0: none */
+        struct once_results *applied; /* see once.h; or NULL */
         TAILQ_ENTRY(session) store_link;
         char label[WIRE_LABEL_MAX + 1];
 };
@@ -102,11 +104,12 @@ struct state_record;
 
 /*
  * A session that was kept, in that pool (NULL: none): takes over the descriptor on 0, and has its
- * client told. Returns -ENOMEM if there are no memory or descriptors for it: then the process has
- * to end, with all as it was; or something else if the client is gone.
+ * client told. applied: what its operations came to, in their order. Returns -ENOMEM if there are
+ * no memory or descriptors for it: then the process has to end, with all as it was; or something
+ * else if the client is gone.
  */
-int session_adopt(
-        struct server *server, const struct state_record *record, struct served *served, int fd);
+int session_adopt(struct server *server, const struct state_record *record, struct served *served,
+        const struct state_record *applied, size_t count, int fd);
 
 /* Whether all of the session outlives the daemon. */
 void session_set_kept(struct session *session, bool kept);
@@ -153,6 +156,9 @@ void session_drain(struct session *session);
  * the client's fault.
  */
 void session_dismiss(struct session *session, int outcome);
+
+/* The same at once, whatever was sent. */
+void session_expel(struct session *session, int outcome);
 
 /* For a line of the log that it causes. */
 struct log_about session_about(const struct session *session);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "memory/survive.h"
+#include "server/once.h"
 #include "server/state.h"
 #include "server/state_record.h"
 
@@ -133,8 +134,8 @@ static bool is_short(int r)
         return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == OUTCOME_DAEMON_FULL;
 }
 
-int session_adopt(
-        struct server *server, const struct state_record *record, struct served *served, int fd)
+int session_adopt(struct server *server, const struct state_record *record, struct served *served,
+        const struct state_record *applied, size_t count, int fd)
 {
         struct session *session = session_make(server, fd);
         int r;
@@ -143,6 +144,8 @@ int session_adopt(
                 return -ENOMEM;
         fill_adopted(session, record);
         r = prepare_adopted(session, record, served);
+        if (!r)
+                r = once_restore(session, applied, count);
         /* The daemon does not start then, and tries again: nothing may be released. */
         if (is_short(r))
                 return -ENOMEM;

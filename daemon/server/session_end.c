@@ -18,6 +18,7 @@ static void finish(struct session *session)
         charge_repay(&session->peer);
         charge_repay(&session->charge);
         session->served = served_release(session->served);
+        free(session->applied);
         free(session);
 }
 
@@ -120,6 +121,12 @@ void session_end(struct session *session, int result)
 void session_drain(struct session *session)
 {
         channel_drain(&session->channel);
+}
+
+void session_expel(struct session *session, int outcome)
+{
+        session->farewell = outcome;
+        session_end(session, 0);
 }
 
 void session_dismiss(struct session *session, int outcome)

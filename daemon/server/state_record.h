@@ -15,6 +15,7 @@ enum state_record_type {
         STATE_POOL_GONE,
         STATE_SESSION,
         STATE_SESSION_GONE,
+        STATE_APPLIED, /* what an operation of session `id` came to: since version 2 */
 };
 
 #define STATE_POOL_EXEC    1u
@@ -49,10 +50,17 @@ struct state_record {
                         uint32_t gid;
                         char label[WIRE_LABEL_MAX + 1];
                 } session;
+                /* Of one that is gone too: whose operation it was that ended it, if any. */
+                struct {
+                        uint64_t session; /* 0: none */
+                        uint64_t request;
+                        uint32_t operation;
+                        int32_t result;
+                } applied;
                 uint8_t room[224];
         };
 };
 
 _Static_assert(sizeof(struct state_record) == 256, "one size for all");
 
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u

@@ -59,15 +59,30 @@ int survival_keep_pool(struct server *server, struct served *served)
         return 0;
 }
 
+/* Something is gone; and why, if an operation is the cause. */
+static void write_gone(struct server *server, enum state_record_type type, uint64_t id)
+{
+        struct survival *survival = &server->survival;
+        const struct state_record record = {
+                .type = type,
+                .id = id,
+                .applied = {.session = survival->cause.session,
+                        .request = survival->cause.request,
+                        .operation = survival->cause.operation},
+        };
+
+        survival->cause.session = 0;
+        survival_write_state(server, &record);
+}
+
 void survival_forget_pool(struct server *server, struct served *served)
 {
-        const struct state_record record = {.type = STATE_POOL_GONE, .id = served->id};
         char name[SURVIVAL_NAME_MAX];
 
         if (!served->kept)
                 return;
         served->kept = false;
-        survival_write_state(server, &record);
+        write_gone(server, STATE_POOL_GONE, served->id);
         name_write('p', served->id, name);
         survival_drop_name(server, name);
         name_write('j', served->id, name);
@@ -102,12 +117,35 @@ bool survival_keep_session(struct session *session)
 
 void survival_drop_session(struct server *server, uint64_t id)
 {
-        const struct state_record record = {.type = STATE_SESSION_GONE, .id = id};
         char name[SURVIVAL_NAME_MAX];
 
-        survival_write_state(server, &record);
+        write_gone(server, STATE_SESSION_GONE, id);
         name_write('s', id, name);
         survival_drop_name(server, name);
+}
+
+void survival_note_applied(
+        const struct session *session, uint64_t request, uint32_t operation, int result)
+{
+        const struct state_record record = {
+                .type = STATE_APPLIED,
+                .id = session->id,
+                .applied = {.session = session->id,
+                        .request = request,
+                        .operation = operation,
+                        .result = result},
+        };
+
+        survival_write_state(session->server, &record);
+}
+
+void survival_note_cause(const struct session *session, uint64_t request, uint32_t operation)
+{
+        struct survival *survival = &session->server->survival;
+
+        survival->cause.session = session->id;
+        survival->cause.request = request;
+        survival->cause.operation = operation;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

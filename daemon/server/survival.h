@@ -47,6 +47,12 @@ struct survival {
         STAILQ_HEAD(, survival_removal) removals; /* to be told to the store */
         TAILQ_HEAD(, session) waiting;            /* for the store to take more */
         struct event retry;
+        /* The operation that ends what is written down as gone next. */
+        struct {
+                uint64_t session; /* 0: none */
+                uint64_t request;
+                uint32_t operation;
+        } cause;
         bool adopting; /* nothing is written yet */
         bool patient;  /* it may wait for the store: nobody is served meanwhile */
 };
@@ -86,6 +92,15 @@ bool survival_keep_session(struct session *session);
 
 /* Undoes both. */
 void survival_drop_session(struct server *server, uint64_t id);
+
+/*
+ * An operation of a session that is kept came to that: written down. Or it is about to end a
+ * session or a pool that is kept: this and that are one record, the next that says that something
+ * is gone.
+ */
+void survival_note_applied(
+        const struct session *session, uint64_t request, uint32_t operation, int result);
+void survival_note_cause(const struct session *session, uint64_t request, uint32_t operation);
 
 /* A descriptor that was kept is of no more use. */
 void survival_drop_name(struct server *server, const char *name);

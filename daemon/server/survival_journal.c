@@ -2,6 +2,7 @@
 #include "server/survival_parts.h"
 
 #include "base/log.h"
+#include "server/once.h"
 #include "server/state.h"
 #include "server/state_record.h"
 
@@ -98,6 +99,19 @@ static void copy_pool(struct server *server, const struct served *served)
         (void)journal_copy(&server->survival.journal, &record);
 }
 
+static void copy_applied(struct server *server, const struct session *session)
+{
+        struct state_record record = {.type = STATE_APPLIED, .id = session->id};
+
+        for (size_t i = 0; session->applied && i < session->applied->count; i++) {
+                record.applied.session = session->id;
+                record.applied.request = session->applied->request;
+                record.applied.operation = session->applied->list[i].operation;
+                record.applied.result = session->applied->list[i].result;
+                (void)journal_copy(&server->survival.journal, &record);
+        }
+}
+
 static void copy_session(struct server *server, const struct session *session)
 {
         struct state_record record;
@@ -106,6 +120,7 @@ static void copy_session(struct server *server, const struct session *session)
                 return;
         survival_describe_session(session, &record);
         (void)journal_copy(&server->survival.journal, &record);
+        copy_applied(server, session);
 }
 
 /* What is in the next places, so many of them. Returns whether there are no more. */

@@ -427,6 +427,7 @@ int main(void)
         tcase_add_checked_fixture(gone, set_up, tear_down);
         tcase_add_test(gone, who_hung_up_meanwhile_is_gone);
         tcase_add_test(gone, whose_process_died_meanwhile_is_gone);
+        survive_administration_case(suite);
         survive_crash_case(suite);
         survive_compaction_case(suite);
         survive_trouble_case(suite);

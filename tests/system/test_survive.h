@@ -48,6 +48,7 @@ size_t survive_count_sessions(void);
 /* Waits until it has so many besides that one. */
 void survive_await_sessions(size_t count);
 
+TCase *survive_administration_case(Suite *suite);
 TCase *survive_crash_case(Suite *suite);
 TCase *survive_compaction_case(Suite *suite);
 TCase *survive_trouble_case(Suite *suite);
