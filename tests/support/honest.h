@@ -24,6 +24,9 @@ void honest_open(struct honest *honest, const char *socket);
  */
 void honest_check_level(struct honest *honest, const char *beside);
 
+/* The same when it is alone again, which takes less time. */
+void honest_check_level_again(struct honest *honest, const char *beside);
+
 /* What it wrote is still there, and it alone holds it. */
 void honest_check_memory(struct honest *honest, const char *beside);
 

@@ -95,7 +95,7 @@ void hostile_end(struct hostile *hostile, const char *name, int count)
         }
         honest_await_alone(&hostile->honest, name);
         daemon_await_fds(&hostile->daemon, hostile->fds);
-        honest_check_level(&hostile->honest, name);
+        honest_check_level_again(&hostile->honest, name);
 }
 
 void hostile_beside(struct hostile *hostile, const char *name, hostile_fn *act, int count)
