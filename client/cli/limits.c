@@ -96,7 +96,8 @@ int limits_summary(filemem_session *session, const struct options *options, char
                 return -errno;
         for (int i = 0; i < count; i++)
                 print_use(out, &limits[i], ftell(out) == 0);
-        return fclose(out) == 0 ? 0 : -ENOMEM;
+        /* Cutting the text to its length may be what there is no memory for: then there is none. */
+        return fclose(out) == 0 && *ret ? 0 : -ENOMEM;
 }
 
 int limits_run(filemem_session *session, const struct options *options)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char no_memory[] = "cannot be read: there is no memory for it";
 static const char not_ours[] = "is not what 'filememctl usage --json' writes: make a new one";
 
 /* Whether it is a text, or null for an empty one, that is not too long; copied. */
@@ -43,7 +44,7 @@ static const char *read_row(const json_t *object, struct usage *usage)
         char by[USAGE_TEXT_MAX];
 
         if (!row)
-                return "is too large";
+                return no_memory;
         if (!read_text(object, "by", by) || !read_text(object, "group", row->group) ||
                 !read_text(object, "pool", row->pool) || !read_values(object, row) ||
                 !json_is_integer(at))
@@ -73,15 +74,19 @@ const char *usage_read(const char *path, enum usage_by by, struct usage *ret)
 {
         struct usage usage = {.by = by};
         FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
-        const char *sentence;
+        const char *sentence = not_ours;
+        json_error_t error;
         json_t *root;
 
         if (!file)
                 return "cannot be read: write it with 'filememctl usage --json'";
-        root = json_loadf(file, JSON_REJECT_DUPLICATES, NULL);
+        root = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
         if (file != stdin)
                 fclose(file);
-        sentence = root ? read_rows(root, &usage) : not_ours;
+        if (root)
+                sentence = read_rows(root, &usage);
+        else if (json_error_code(&error) == json_error_out_of_memory)
+                sentence = no_memory;
         json_decref(root);
         if (sentence)
                 usage_free(&usage);
