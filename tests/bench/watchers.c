@@ -156,7 +156,7 @@ static int64_t allocate_for(filemem_session *session, uint64_t duration, uint32_
 
 static int measure_round(struct rounds *rounds, bool watched, double *ret)
 {
-        int r = tell_all(rounds->partners, watched);
+        int r = tell_all(rounds->partners, watched ? 1 : 0);
         int64_t count = r < 0 ? r : allocate_for(rounds->session, REST, NULL);
 
         if (count >= 0)
