@@ -3,11 +3,11 @@
 # SIGKILL under load, in a real systemd: 50 clients that allocate, write, share, release and check all
 # that they own, a daemon that is killed again and again, and after each time the sums.
 #
-#   [SURVIVAL_ROUNDS=20] systemd_survival.sh BUILD_FOLDER
+#   [SURVIVAL_ROUNDS=8] systemd_survival.sh BUILD_FOLDER
 # shellcheck source=tests/support/service-box.sh
 source "$(dirname "$(readlink -f "$0")")/../support/service-box.sh"
 
-rounds=${SURVIVAL_ROUNDS:-20}
+rounds=${SURVIVAL_ROUNDS:-8}
 
 test_inside() {
         local report pid

@@ -437,7 +437,7 @@ static atomic_uint wrong;
 static void *use_memory(void *argument)
 {
         unsigned char mine = (unsigned char)(uintptr_t)argument;
-        unsigned random = mine, rounds = 400 / harness_slowness();
+        unsigned random = mine, rounds = 150 / harness_slowness();
 
         for (unsigned i = 0; i < rounds; i++) {
                 struct filemem_range range;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static struct manager manager;
-static unsigned rounds = 20, clients = 50;
+static unsigned rounds = 10, clients = 50;
 static unsigned long long seed = 1;
 
 /* It is started again at once. */
