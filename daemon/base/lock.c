@@ -12,14 +12,14 @@
 #ifdef FILEMEM_DEBUG_CHECKS
 static _Thread_local const struct lock *held[LOCK_RANKS];
 
-static void note_take(const struct lock *lock)
+void lock_note_take(const struct lock *lock)
 {
         for (int rank = (int)lock->rank; rank < LOCK_RANKS; rank++)
                 check(!held[rank]); /* lock order: base/lock.h */
         held[lock->rank] = lock;
 }
 
-static void note_drop(const struct lock *lock)
+void lock_note_drop(const struct lock *lock)
 {
         lock_assert_held(lock);
         held[lock->rank] = NULL;
@@ -34,25 +34,6 @@ void lock_assert_none(void)
 {
         for (int rank = 0; rank < LOCK_RANKS; rank++)
                 check(!held[rank]);
-}
-#else
-static void note_take(const struct lock *lock)
-{
-        (void)lock;
-}
-
-static void note_drop(const struct lock *lock)
-{
-        (void)lock;
-}
-
-void lock_assert_held(const struct lock *lock)
-{
-        (void)lock;
-}
-
-void lock_assert_none(void)
-{
 }
 #endif
 
@@ -98,9 +79,8 @@ static bool try_for_a_while(struct lock *lock)
         return false;
 }
 
-void lock_take(struct lock *lock)
+void lock_wait(struct lock *lock)
 {
-        note_take(lock);
         if (!try_for_a_while(lock))
                 check(pthread_mutex_lock(&lock->mutex) == 0);
 }
@@ -109,19 +89,13 @@ void lock_take_patiently(struct lock *lock)
 {
         static const struct timespec pause = {.tv_nsec = PATIENCE_PAUSE};
 
-        note_take(lock);
+        lock_note_take(lock);
         for (unsigned i = 0; i < PATIENCE; i++) {
                 if (try_for_a_while(lock))
                         return;
                 nanosleep(&pause, NULL);
         }
         check(pthread_mutex_lock(&lock->mutex) == 0);
-}
-
-void lock_drop(struct lock *lock)
-{
-        note_drop(lock);
-        check(pthread_mutex_unlock(&lock->mutex) == 0);
 }
 
 void lock_condition_init(struct lock_condition *condition)
@@ -146,9 +120,9 @@ void lock_condition_signal(struct lock_condition *condition)
 
 void lock_condition_wait(struct lock_condition *condition, struct lock *lock)
 {
-        note_drop(lock);
+        lock_note_drop(lock);
         check(pthread_cond_wait(&condition->condition, &lock->mutex) == 0);
-        note_take(lock);
+        lock_note_take(lock);
 }
 
 int lock_condition_wait_until(
@@ -160,9 +134,9 @@ int lock_condition_wait_until(
         };
         int r;
 
-        note_drop(lock);
+        lock_note_drop(lock);
         r = pthread_cond_timedwait(&condition->condition, &lock->mutex, &until);
-        note_take(lock);
+        lock_note_take(lock);
         check(r == 0 || r == ETIMEDOUT);
         return -r;
 }

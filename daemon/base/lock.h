@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/check.h"
+
 #include <pthread.h>
 #include <stdint.h>
 
@@ -29,7 +31,8 @@ struct lock {
  * lock. */
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_deinit(struct lock *lock);
-void lock_take(struct lock *lock);
+static inline void lock_take(struct lock *lock);
+static inline void lock_drop(struct lock *lock);
 
 /*
  * For threads that work in the background. Who sleeps until a lock is free has to be woken by the
@@ -37,13 +40,52 @@ void lock_take(struct lock *lock);
  */
 void lock_take_patiently(struct lock *lock);
 
-void lock_drop(struct lock *lock);
-
+#ifdef FILEMEM_DEBUG_CHECKS
 /* "The caller holds it", made executable. Checks with FILEMEM_DEBUG_CHECKS only. */
 void lock_assert_held(const struct lock *lock);
 
 /* For the doors of long system calls: no lock at all may be held here. */
 void lock_assert_none(void);
+
+/* What these know of the thread. */
+void lock_note_take(const struct lock *lock);
+void lock_note_drop(const struct lock *lock);
+#else
+static inline void lock_assert_held(const struct lock *lock)
+{
+        (void)lock;
+}
+
+static inline void lock_assert_none(void)
+{
+}
+
+static inline void lock_note_take(const struct lock *lock)
+{
+        (void)lock;
+}
+
+static inline void lock_note_drop(const struct lock *lock)
+{
+        (void)lock;
+}
+#endif
+
+/* The rest of lock_take(), where somebody else holds it. */
+void lock_wait(struct lock *lock);
+
+static inline void lock_take(struct lock *lock)
+{
+        lock_note_take(lock);
+        if (__builtin_expect(pthread_mutex_trylock(&lock->mutex) != 0, 0))
+                lock_wait(lock);
+}
+
+static inline void lock_drop(struct lock *lock)
+{
+        lock_note_drop(lock);
+        check(pthread_mutex_unlock(&lock->mutex) == 0);
+}
 
 /* A condition that is waited for under a lock; deadlines are of clock_now(). */
 struct lock_condition {

@@ -76,14 +76,11 @@ static bool pool_is_held(const struct pool *pool)
         return false;
 }
 
-int holder_prepare(struct holder *holder)
+int holder_settle(struct holder *holder)
 {
         struct pool *pool = holder->pool;
         int r;
 
-        lock_assert_held(&pool->lock);
-        if (pool->sole == holder)
-                return 0;
         if (!pool_is_held(pool)) {
                 pool->sole = holder;
                 return 0;
@@ -97,11 +94,6 @@ int holder_prepare(struct holder *holder)
         }
         usage_nodes_trim(&pool->nodes);
         return r;
-}
-
-size_t holder_need(const struct holder *holder)
-{
-        return holder->pool->sole == holder ? 0 : usage_tree_need(&holder->holdings);
 }
 
 bool holder_shares(struct holder *holder, uint32_t start, uint32_t end)

@@ -218,10 +218,19 @@ static inline struct usage_tree *holder_tree(struct holder *holder)
  * The holder is about to get references: settles whether it is the sole one. Returns 0 or -ENOMEM.
  * O(1), but O(n) when it ends that another one was.
  */
-int holder_prepare(struct holder *holder);
+int holder_settle(struct holder *holder);
+
+static inline int holder_prepare(struct holder *holder)
+{
+        lock_assert_held(&holder->pool->lock);
+        return holder->pool->sole == holder ? 0 : holder_settle(holder);
+}
 
 /* How many nodes an insert or a change of what the holder holds may need at the most. */
-size_t holder_need(const struct holder *holder);
+static inline size_t holder_need(const struct holder *holder)
+{
+        return holder->pool->sole == holder ? 0 : usage_tree_need(&holder->holdings);
+}
 
 /* Whether somebody else holds a page of [start, end), all of which this one holds. */
 bool holder_shares(struct holder *holder, uint32_t start, uint32_t end);
@@ -249,26 +258,60 @@ int holder_release_some(struct holder *holder);
  */
 #define OPERATION_ENTRIES 16384u
 
+/* Whether it may hold so many pages more, which the pool has. Most may have all that there are. */
+static inline bool holder_may_hold(struct holder *holder, uint64_t pages)
+{
+        return holder->pool->tree.capacity <= holder->room.pages / 2 ||
+               usage_tree_pages(holder_tree(holder)) + pages <= holder->room.pages;
+}
+
 /* Whether the holder may be given so many pages more, as one entry. Returns 0 or OUTCOME_LIMIT_*.
  */
 static inline int holder_check_allocate(struct holder *holder, uint32_t pages)
 {
         const struct usage_tree *tree = holder_tree(holder);
 
-        if (usage_tree_pages(tree) + pages > holder->room.pages)
+        if (!holder_may_hold(holder, pages))
                 return OUTCOME_LIMIT_BYTES;
         return tree->totals.entries >= holder->room.entries ? OUTCOME_LIMIT_RANGES : 0;
 }
 
-/* The same for a reference on [start, end), all of which has some. */
-int holder_check_incref(struct holder *holder, uint32_t start, uint32_t end);
+/*
+ * The same for a reference on [start, end), all of which has some. Most have room for whatever may
+ * come of it: each page an entry, and a cut at both ends. Else it is measured.
+ */
+int holder_measure_incref(struct holder *holder, uint32_t start, uint32_t end);
+
+static inline int holder_check_incref(struct holder *holder, uint32_t start, uint32_t end)
+{
+        uint64_t entries = holder_tree(holder)->totals.entries, pages = end - start;
+
+        lock_assert_held(&holder->pool->lock);
+        if (holder_may_hold(holder, pages) && entries + pages + 2 <= holder->room.entries)
+                return 0;
+        return holder_measure_incref(holder, start, end);
+}
 
 /* And for giving up one on [start, end), all of which it holds: that may cut an entry at either
  * end. */
-int holder_check_decref(struct holder *holder, uint32_t start, uint32_t end);
+int holder_measure_decref(struct holder *holder, uint32_t start, uint32_t end);
+
+static inline int holder_check_decref(struct holder *holder, uint32_t start, uint32_t end)
+{
+        lock_assert_held(&holder->pool->lock);
+        if (holder_tree(holder)->totals.entries + 2 <= holder->room.cut_entries)
+                return 0;
+        return holder_measure_decref(holder, start, end);
+}
 
 /* How far an operation on [start, end) gets with OPERATION_ENTRIES of each tree. */
-uint32_t holder_reach(struct holder *holder, uint32_t start, uint32_t end);
+uint32_t holder_measure_reach(struct holder *holder, uint32_t start, uint32_t end);
+
+static inline uint32_t holder_reach(struct holder *holder, uint32_t start, uint32_t end)
+{
+        lock_assert_held(&holder->pool->lock);
+        return end - start <= OPERATION_ENTRIES ? end : holder_measure_reach(holder, start, end);
+}
 
 /* How often the kind changes in a range without gaps, plus one. */
 size_t pool_count_runs(const struct pool *pool, uint32_t start, uint32_t end);

@@ -50,17 +50,11 @@ static void measure_gaps(struct holder *holder, uint32_t start, uint32_t end, ui
         *ret_pages = pages;
 }
 
-int holder_check_incref(struct holder *holder, uint32_t start, uint32_t end)
+int holder_measure_incref(struct holder *holder, uint32_t start, uint32_t end)
 {
         const struct usage_tree *tree = holder_tree(holder);
         uint64_t held = usage_tree_pages(tree), entries = tree->totals.entries, gaps, pages;
 
-        lock_assert_held(&holder->pool->lock);
-        /* Most have room for whatever may come of it: each page an entry, and a cut at both ends.
-         */
-        if (held + (end - start) <= holder->room.pages &&
-                entries + (end - start) + 2 <= holder->room.entries)
-                return 0;
         measure_gaps(holder, start, end, &gaps, &pages);
         if (pages && held + pages > holder->room.pages)
                 return OUTCOME_LIMIT_BYTES;
@@ -87,17 +81,13 @@ static unsigned count_cuts(const struct usage_tree *tree, uint32_t start, uint32
         return (unsigned)(cuts_start && first.refs > 1) + (unsigned)(cuts_end && last.refs > 1);
 }
 
-int holder_check_decref(struct holder *holder, uint32_t start, uint32_t end)
+int holder_measure_decref(struct holder *holder, uint32_t start, uint32_t end)
 {
         const struct usage_tree *tree = holder_tree(holder);
-        uint64_t entries = tree->totals.entries;
-        unsigned cuts;
+        unsigned cuts = count_cuts(tree, start, end);
 
-        lock_assert_held(&holder->pool->lock);
-        if (entries + 2 <= holder->room.cut_entries)
-                return 0;
-        cuts = count_cuts(tree, start, end);
-        return cuts && entries + cuts > holder->room.cut_entries ? OUTCOME_LIMIT_RANGES : 0;
+        return cuts && tree->totals.entries + cuts > holder->room.cut_entries ? OUTCOME_LIMIT_RANGES
+                                                                              : 0;
 }
 
 /* Where the first OPERATION_ENTRIES entries of a tree that touch [start, end) end. */
@@ -116,11 +106,8 @@ static uint32_t reach(const struct usage_tree *tree, uint32_t start, uint32_t en
         return start;
 }
 
-uint32_t holder_reach(struct holder *holder, uint32_t start, uint32_t end)
+uint32_t holder_measure_reach(struct holder *holder, uint32_t start, uint32_t end)
 {
-        lock_assert_held(&holder->pool->lock);
-        if (end - start <= OPERATION_ENTRIES)
-                return end;
         end = reach(&holder->pool->tree, start, end);
         return holder->pool->sole == holder ? end : reach(&holder->holdings, start, end);
 }

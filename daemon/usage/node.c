@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Freed nodes that are kept: more than any reservation for a tree and a session's holdings. */
-#define NODES_KEPT 64
-
 /* What malloc adds to a node: its header, and rounding up to 16 bytes. */
 #define NODE_OVERHEAD 16
 
@@ -55,7 +52,7 @@ void usage_nodes_deinit(struct usage_nodes *nodes)
                 free(pop(nodes));
 }
 
-int usage_nodes_reserve(struct usage_nodes *nodes, size_t count)
+int usage_nodes_fetch(struct usage_nodes *nodes, size_t count)
 {
         while (nodes->free_count < count) {
                 void *node = malloc(NODE_SIZE);
@@ -67,9 +64,9 @@ int usage_nodes_reserve(struct usage_nodes *nodes, size_t count)
         return 0;
 }
 
-void usage_nodes_trim(struct usage_nodes *nodes)
+void usage_nodes_release(struct usage_nodes *nodes)
 {
-        while (nodes->free_count > NODES_KEPT)
+        while (nodes->free_count > USAGE_NODES_KEPT)
                 free(pop(nodes));
 }
 
@@ -94,7 +91,7 @@ struct node *node_new(struct usage_nodes *nodes, unsigned level)
 void node_free(struct usage_nodes *nodes, struct node *node)
 {
         nodes->live--;
-        if (nodes->free_count < NODES_KEPT)
+        if (nodes->free_count < USAGE_NODES_KEPT)
                 push(nodes, node);
         else
                 free(node);

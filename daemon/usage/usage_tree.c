@@ -29,16 +29,10 @@ void usage_tree_clear(struct usage_tree *tree)
         usage_tree_init(tree, tree->nodes, tree->capacity, tree->alignment);
 }
 
-size_t usage_tree_need(const struct usage_tree *tree)
-{
-        /* A change adds two entries at the most, where it cuts. For each, every level may split and
-         * a root be added; the first may have made the tree higher for the second. */
-        return (size_t)2 * tree->height + 5;
-}
-
 /* ---- places ---------------------------------------------------------------------------------- */
 
-void path_seek(const struct usage_tree *tree, uint32_t page, struct usage_path *path)
+static inline __attribute__((always_inline)) void seek(
+        const struct usage_tree *tree, uint32_t page, struct usage_path *path)
 {
         struct node *node = tree->root;
 
@@ -55,6 +49,11 @@ void path_seek(const struct usage_tree *tree, uint32_t page, struct usage_path *
         }
         path->node[0] = node;
         path->index[0] = leaf_search(node_leaf(node), page);
+}
+
+void path_seek(const struct usage_tree *tree, uint32_t page, struct usage_path *path)
+{
+        seek(tree, page, path);
 }
 
 uint32_t path_end_before(const struct usage_tree *tree, const struct usage_path *path)
@@ -112,7 +111,7 @@ bool usage_tree_locate(const struct usage_tree *tree, uint32_t start, uint32_t e
         *ret_most = 0;
         if (!tree->root || start >= tree->summary.end)
                 return false;
-        path_seek(tree, start, ret);
+        seek(tree, start, ret);
         leaf = node_leaf(ret->node[0]);
         for (unsigned i = ret->index[0]; i < leaf->node.count; i++) {
                 if (leaf->start[i] > start || !leaf->refs[i])

@@ -85,10 +85,24 @@ void usage_nodes_init_small(struct usage_nodes *nodes, unsigned leaf_max, unsign
 void usage_nodes_deinit(struct usage_nodes *nodes);
 
 /* Has at least `count` nodes ready. Returns 0 or -ENOMEM. */
-int usage_nodes_reserve(struct usage_nodes *nodes, size_t count);
+int usage_nodes_fetch(struct usage_nodes *nodes, size_t count);
+
+static inline int usage_nodes_reserve(struct usage_nodes *nodes, size_t count)
+{
+        return nodes->free_count >= count ? 0 : usage_nodes_fetch(nodes, count);
+}
+
+/* Freed nodes that are kept: more than any reservation for a tree and a session's holdings. */
+#define USAGE_NODES_KEPT 64
 
 /* Gives back what was reserved beyond what every operation may need. */
-void usage_nodes_trim(struct usage_nodes *nodes);
+void usage_nodes_release(struct usage_nodes *nodes);
+
+static inline void usage_nodes_trim(struct usage_nodes *nodes)
+{
+        if (nodes->free_count > USAGE_NODES_KEPT)
+                usage_nodes_release(nodes);
+}
 
 /* Bytes of memory that the nodes take, with the allocator's share. */
 size_t usage_nodes_footprint(const struct usage_nodes *nodes);
@@ -131,7 +145,12 @@ void usage_tree_init(
 void usage_tree_clear(struct usage_tree *tree);
 
 /* How many nodes one insert or change of this tree may need at the most: reserve them before. */
-size_t usage_tree_need(const struct usage_tree *tree);
+static inline size_t usage_tree_need(const struct usage_tree *tree)
+{
+        /* A change adds two entries at the most, where it cuts. For each, every level may split and
+         * a root be added; the first may have made the tree higher for the second. */
+        return (size_t)2 * tree->height + 5;
+}
 
 /*
  * The lowest start of a gap for `length` pages, at a hugepage boundary if `aligned`. Returns false
