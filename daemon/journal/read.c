@@ -4,13 +4,26 @@
 
 #include <errno.h>
 
+static uint8_t *find(const struct journal_area *area, uint64_t index)
+{
+        return area->records + index * area->record_size;
+}
+
+static bool is_committed(const struct journal_area *area, uint64_t index)
+{
+        uint8_t *place = find(area, index);
+
+        return atomic_load_explicit(journal_commit_word(place), memory_order_acquire) ==
+               journal_check(area, index, place, area->record_size);
+}
+
 /*
  * Behind the last record. The count says that too, but one record may have been committed that was
- * not counted any more.
+ * not counted any more: so there is none behind that.
  */
-static int at_end(const struct journal_area *area, uint64_t index)
+static int at_end(const struct journal_area *area, uint64_t index, uint64_t count)
 {
-        return atomic_load(&area->header->count) > index ? -EBADMSG : 0;
+        return index < count || (index > count && is_committed(area, index)) ? -EBADMSG : 0;
 }
 
 int journal_read(const struct journal *journal, uint64_t index, void *record)
@@ -18,16 +31,18 @@ int journal_read(const struct journal *journal, uint64_t index, void *record)
         const struct journal_area *area = &journal->areas[journal->active];
         size_t size = area->record_size;
         uint64_t count = atomic_load_explicit(&area->header->count, memory_order_acquire);
-        uint8_t *place = area->records + index * size;
+        uint8_t *place = find(area, index);
         uint32_t word;
 
         if (atomic_load(&area->header->failed) && index >= count)
                 return -EBADMSG;
-        if ((index + 1) * size > journal->area_size || index > count)
-                return at_end(area, index);
+        if ((index + 1) * size > journal->area_size)
+                return index < count ? -EBADMSG : 0;
+        if (index > count)
+                return at_end(area, index, count);
         word = atomic_load_explicit(journal_commit_word(place), memory_order_acquire);
         if (!word)
-                return at_end(area, index);
+                return at_end(area, index, count);
         if (word != journal_check(area, index, place, size))
                 return -EBADMSG;
         memcpy(record, place, size);

@@ -18,7 +18,7 @@ int replay_apply(struct replay *replay, const struct record *record);
 
 /*
  * The pool's tree: what is held, and what is taken and held by nobody, which is freed. Returns 0;
- * -EBADMSG if something is held that is not taken, or of another kind; or -ENOMEM. Where it is
- * damaged anyway, what does not fit is left out.
+ * -EBADMSG if something is held that is not taken, or by two as different kinds; or -ENOMEM. Where
+ * it is damaged anyway, what does not fit is left out.
  */
 int replay_merge(struct replay *replay);

@@ -280,8 +280,17 @@ START_TEST(a_count_that_runs_ahead_is_damage)
         append_many(30);
         atomic_store(&journal.areas[journal.active].header->count, 31);
         assert_reads(30, -EBADMSG);
+}
+END_TEST
+
+/* One may be committed and not counted yet; of two the first one was. */
+START_TEST(a_count_that_lags_behind_is_damage)
+{
+        append_many(30);
         atomic_store(&journal.areas[journal.active].header->count, 28);
-        assert_reads(29, 0); /* as if cut off there: the rest was never told of */
+        assert_reads(29, -EBADMSG);
+        atomic_store(&journal.areas[journal.active].header->count, 0);
+        assert_reads(1, -EBADMSG);
 }
 END_TEST
 
@@ -423,6 +432,7 @@ int main(void)
         tcase_add_test(cases[2], a_record_that_vanished_is_damage);
         tcase_add_test(cases[2], a_record_in_another_place_is_damage);
         tcase_add_test(cases[2], a_count_that_runs_ahead_is_damage);
+        tcase_add_test(cases[2], a_count_that_lags_behind_is_damage);
         tcase_add_test(cases[2], a_damaged_header_is_no_journal_and_can_be_made_one);
         tcase_add_test(cases[2], what_is_no_journal_is_refused);
         tcase_add_test(cases[2], where_it_could_not_grow_it_has_failed);
