@@ -198,13 +198,51 @@ static void make_sessions(void)
         write_seed("wrong-words", wrong_words, sizeof(wrong_words));
 }
 
+/* ---- journals: how, how many records, and they; then changes of bytes --------------------------
+ */
+
+#define KEEP(start, count)          1, 0, start, count, 0, 1
+#define GIVE(start, count)          2, 0, start, count, 0, 1
+#define JOIN(slot)                  3, slot, 0, 0, 0, 0
+#define LEAVE(slot)                 4, slot, 0, 0, 0, 0
+#define HOLD(slot, start, count, n) 5, slot, start, count, n, 1
+#define TAKE(slot, start, count)    6, slot, start, count, 1, 1
+#define SHARE(slot, start, count)   7, slot, start, count, 1, 1
+#define DROP(slot, start, count, n) 8, slot, start, count, n, 1
+#define RESULT(slot, value)         9, slot, 0, 0, value, 1
+#define SIZE(pages)                 10, 0, 0, 0, pages, 0
+
+static const uint8_t whole_journal[] = {0, 10, JOIN(0), JOIN(1), TAKE(0, 0, 16), SHARE(1, 4, 4),
+        DROP(0, 2, 4, 1), RESULT(1, 3), TAKE(1, 16, 8), DROP(1, 16, 8, 1), GIVE(16, 8), SIZE(64)};
+
+static const uint8_t copied_journal[] = {1, 8, SIZE(128), KEEP(0, 32), KEEP(40, 10), JOIN(2),
+        HOLD(2, 0, 8, 3), JOIN(0), HOLD(0, 4, 8, 1), LEAVE(3)};
+
+static const uint8_t broken_record[] = {
+        2, 4, JOIN(0), TAKE(0, 0, 16), SHARE(0, 0, 4), DROP(0, 8, 4, 1), 0, 0x10, 40};
+
+static const uint8_t broken_header[] = {
+        4, 4, JOIN(0), TAKE(0, 0, 16), SHARE(0, 0, 4), DROP(0, 8, 4, 1), 1, 0x01, 48, 1, 0x02, 32};
+
+static const uint8_t small_count[] = {
+        2, 4, JOIN(0), TAKE(0, 0, 16), SHARE(0, 0, 4), DROP(0, 8, 4, 1), 1, 0x04, 48};
+
+static void make_journals(void)
+{
+        write_seed("small-count", small_count, sizeof(small_count));
+        write_seed("whole", whole_journal, sizeof(whole_journal));
+        write_seed("copied", copied_journal, sizeof(copied_journal));
+        write_seed("broken-record", broken_record, sizeof(broken_record));
+        write_seed("broken-header", broken_header, sizeof(broken_header));
+}
+
 int main(int argc, char **argv)
 {
         static const struct {
                 const char *target;
                 void (*make)(void);
         } corpora[] = {{"fuzz_usage_tree", make_usage_tree}, {"fuzz_wire", make_wire},
-                {"fuzz_sessions", make_sessions}};
+                {"fuzz_sessions", make_sessions}, {"fuzz_journal", make_journals}};
 
         if (argc != 2)
                 errx(EXIT_FAILURE, "usage: make_corpus FOLDER");
