@@ -233,17 +233,19 @@ static size_t read_number(const filemem_heap *heap, const char *what)
         return filemem_je_mallctl(name, &number, &size, NULL, 0) == 0 ? number : 0;
 }
 
-int filemem_heap_usage(filemem_heap *heap, struct filemem_heap_usage *ret)
+int filemem_heap_usage_sized(filemem_heap *heap, struct filemem_heap_usage *ret, size_t size)
 {
+        size_t page = 0, page_size = sizeof(page);
         uint64_t epoch = 1;
-        size_t page = 0, size = sizeof(page);
 
-        if (!heap || !ret)
+        if (!heap || !ret || size < sizeof(*ret))
                 return -EINVAL;
         if (heap_is_child(heap))
                 return -ECHILD;
         (void)filemem_je_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
-        (void)filemem_je_mallctl("arenas.page", &page, &size, NULL, 0);
+        (void)filemem_je_mallctl("arenas.page", &page, &page_size, NULL, 0);
+        /* For one that is larger than ours. */
+        memset(ret, 0, size);
         *ret = (struct filemem_heap_usage){
                 .held = atomic_load(&heap->held),
                 .objects =

@@ -14,9 +14,14 @@ int arguments_check_length(const filemem_session *session, uint64_t length);
 /* A pool's name, NULL for the own one; *ret is it as messages have it, borrowed. */
 int arguments_check_pool(const filemem_session *session, const char *pool, char **ret);
 
-/* Whether a range that the daemon sent lies in the pool, aligned and not empty. */
+/* Whether a range that the daemon sent is aligned and not empty: it may be of any pool. */
+static inline bool arguments_is_pages(const filemem_session *session, uint64_t start, uint64_t end)
+{
+        return start < end && ((start | end) & (session->page_size - 1)) == 0;
+}
+
+/* Whether it lies in the session's pool, too. */
 static inline bool arguments_is_range(const filemem_session *session, uint64_t start, uint64_t end)
 {
-        return start < end && end <= session->capacity &&
-               ((start | end) & (session->page_size - 1)) == 0;
+        return arguments_is_pages(session, start, end) && end <= session->capacity;
 }

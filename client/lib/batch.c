@@ -4,7 +4,7 @@
 #include "huge.h"
 #include "proto/status.h"
 #include "queue.h"
-#include "reports.h"
+#include "usage.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -133,7 +133,7 @@ static void complete(filemem_session *session, const struct item *item,
                         fail(completion, -EPROTO, "the daemon answered something else");
                         break;
                 }
-                reports_copy_usage(result->usage, usage);
+                usage_copy(result->usage, usage);
                 completion->usage = usage;
                 break;
         default:

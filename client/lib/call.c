@@ -139,6 +139,22 @@ void call_end(filemem_session *session, struct exchange *exchange)
         pthread_mutex_unlock(&session->lock);
 }
 
+int call_take(filemem_session *session, Filemem__Operation *operation,
+        Filemem__Result__BodyCase body, call_take_fn *take, const void *data)
+{
+        struct exchange *exchange = NULL;
+        Filemem__Result *result = NULL;
+        int r = call_begin(session, operation, body, &exchange, &result);
+
+        if (r < 0)
+                return r;
+        r = take(session, result, data);
+        if (r == -EPROTO)
+                text_set(session, r, "the daemon's list makes no sense");
+        call_end(session, exchange);
+        return r;
+}
+
 int call_simple(filemem_session *session, Filemem__Operation *operation)
 {
         struct exchange *exchange = NULL;

@@ -78,6 +78,15 @@ int call_begin(filemem_session *session, Filemem__Operation *operation,
         Filemem__Result__BodyCase body, struct exchange **ret, Filemem__Result **ret_result);
 void call_end(filemem_session *session, struct exchange *exchange);
 
+/*
+ * The same at once. take: what the call makes of the result; returns what the call does. -EPROTO:
+ * the daemon's list is not what a list has to be.
+ */
+typedef int call_take_fn(
+        const filemem_session *session, const Filemem__Result *result, const void *data);
+int call_take(filemem_session *session, Filemem__Operation *operation,
+        Filemem__Result__BodyCase body, call_take_fn *take, const void *data);
+
 /* The same for an operation whose result has no body. */
 int call_simple(filemem_session *session, Filemem__Operation *operation);
 

@@ -3,6 +3,7 @@
 #include "deadline.h"
 #include "exchange.h"
 #include "queue.h"
+#include "sized.h"
 #include "text.h"
 #include "wait.h"
 
@@ -11,6 +12,8 @@
 
 /* More messages than this without a break are left to the next call. */
 #define DISPATCH_MAX 64
+
+#define KNOWN SIZED_TO(struct filemem_completion, data)
 
 /* Calls back, without the lock. What is not called back is left to filemem_next(). */
 static void deliver(struct batch *batch)
@@ -184,33 +187,37 @@ static int find_next(filemem_queue *queue)
 }
 
 /* Returns whether there was one. */
-static bool poll_next(filemem_queue *queue, struct filemem_completion *ret)
+static bool poll_next(filemem_queue *queue, const struct sized *to)
 {
+        struct filemem_completion completion;
         int item;
 
         pthread_mutex_lock(&queue->polling);
         pthread_mutex_lock(&queue->session->lock);
         item = find_next(queue);
         pthread_mutex_unlock(&queue->session->lock);
-        if (item >= 0)
-                batch_evaluate(queue->current, (unsigned)item, &queue->usage, ret);
+        if (item >= 0) {
+                batch_evaluate(queue->current, (unsigned)item, &queue->usage, &completion);
+                sized_put(to, 0, &completion, KNOWN);
+        }
         pthread_mutex_unlock(&queue->polling);
         return item >= 0;
 }
 
-int filemem_next(filemem_queue *queue, struct filemem_completion *ret)
+int filemem_next_sized(filemem_queue *queue, struct filemem_completion *ret, size_t size)
 {
+        const struct sized to = {ret, size, 1};
         int r;
 
-        if (!queue || !ret)
+        if (!queue || !ret || size < KNOWN)
                 return -EINVAL;
         r = arguments_check_call(queue->session);
         if (r < 0)
                 return r;
-        if (poll_next(queue, ret))
+        if (poll_next(queue, &to))
                 return 1;
         r = filemem_dispatch(queue);
         if (r < 0)
                 return r;
-        return poll_next(queue, ret);
+        return poll_next(queue, &to);
 }

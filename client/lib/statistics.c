@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -126,21 +127,25 @@ static bool is_alive(filemem_statistics *statistics)
         return now - atomic_load(&statistics->seen_at) < SILENCE_MAX;
 }
 
-/* The next record from *place on. size: of it. */
+/*
+ * The next record from *place on, as in sized.h; known: the size of ours, of which nothing is
+ * padding, and which the caller's has to have at least.
+ */
 static int read_next(const filemem_statistics *statistics, enum page_section_id section,
-        size_t *place, void *ret, size_t size)
+        size_t *place, void *ret, size_t size, size_t known)
 {
-        if (!statistics || !place || !ret)
+        if (!statistics || !place || !ret || size < known)
                 return -EINVAL;
         if (!is_alive((filemem_statistics *)(uintptr_t)statistics))
                 return -ESTALE;
         for (; *place < page_used(statistics->page, section); ++*place) {
-                int r = page_read(statistics->page, section, *place, ret, size);
+                int r = page_read(statistics->page, section, *place, ret, known);
 
                 if (r < 0)
                         return -ESTALE;
                 if (r == 0)
                         continue;
+                memset((unsigned char *)ret + known, 0, size - known);
                 ++*place;
                 return 1;
         }
@@ -150,11 +155,11 @@ static int read_next(const filemem_statistics *statistics, enum page_section_id 
 /* Texts end, whatever the page has. */
 #define END(text) ((text)[sizeof(text) - 1] = '\0')
 
-int filemem_statistics_totals(
-        const filemem_statistics *statistics, struct filemem_statistics_totals *ret)
+int filemem_statistics_totals_sized(
+        const filemem_statistics *statistics, struct filemem_statistics_totals *ret, size_t size)
 {
         size_t place = 0;
-        int r = read_next(statistics, PAGE_TOTALS, &place, ret, sizeof(*ret));
+        int r = read_next(statistics, PAGE_TOTALS, &place, ret, size, sizeof(*ret));
 
         if (r < 0)
                 return r;
@@ -165,20 +170,20 @@ int filemem_statistics_totals(
         return 0;
 }
 
-int filemem_statistics_next_pool(
-        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_pool *ret)
+int filemem_statistics_next_pool_sized(const filemem_statistics *statistics, size_t *place,
+        struct filemem_statistics_pool *ret, size_t size)
 {
-        int r = read_next(statistics, PAGE_POOLS, place, ret, sizeof(*ret));
+        int r = read_next(statistics, PAGE_POOLS, place, ret, size, sizeof(*ret));
 
         if (r > 0)
                 END(ret->name);
         return r;
 }
 
-int filemem_statistics_next_session(
-        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_session *ret)
+int filemem_statistics_next_session_sized(const filemem_statistics *statistics, size_t *place,
+        struct filemem_statistics_session *ret, size_t size)
 {
-        int r = read_next(statistics, PAGE_SESSIONS, place, ret, sizeof(*ret));
+        int r = read_next(statistics, PAGE_SESSIONS, place, ret, size, sizeof(*ret));
 
         if (r > 0) {
                 END(ret->pool_name);
@@ -187,26 +192,26 @@ int filemem_statistics_next_session(
         return r;
 }
 
-int filemem_statistics_next_user(
-        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_user *ret)
+int filemem_statistics_next_user_sized(const filemem_statistics *statistics, size_t *place,
+        struct filemem_statistics_user *ret, size_t size)
 {
-        return read_next(statistics, PAGE_USERS, place, ret, sizeof(*ret));
+        return read_next(statistics, PAGE_USERS, place, ret, size, sizeof(*ret));
 }
 
-int filemem_statistics_next_durations(const filemem_statistics *statistics, size_t *place,
-        struct filemem_statistics_durations *ret)
+int filemem_statistics_next_durations_sized(const filemem_statistics *statistics, size_t *place,
+        struct filemem_statistics_durations *ret, size_t size)
 {
-        int r = read_next(statistics, PAGE_DURATIONS, place, ret, sizeof(*ret));
+        int r = read_next(statistics, PAGE_DURATIONS, place, ret, size, sizeof(*ret));
 
         if (r > 0)
                 END(ret->name);
         return r;
 }
 
-int filemem_statistics_next_refusal(
-        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_refusal *ret)
+int filemem_statistics_next_refusal_sized(const filemem_statistics *statistics, size_t *place,
+        struct filemem_statistics_refusal *ret, size_t size)
 {
-        int r = read_next(statistics, PAGE_REFUSALS, place, ret, sizeof(*ret));
+        int r = read_next(statistics, PAGE_REFUSALS, place, ret, size, sizeof(*ret));
 
         if (r > 0)
                 END(ret->name);

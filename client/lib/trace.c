@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arguments.h"
 #include "call.h"
-#include "text.h"
+#include "page.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
+
+#define KNOWN SIZED_TO(struct filemem_event, error)
 
 /* The operation's name in the protocol, or its number if it is a later daemon's. */
 static void name_operation(uint32_t number, char *ret, size_t size)
@@ -44,35 +45,46 @@ static int fill_question(const filemem_session *session,
         return arguments_check_pool(session, options->pool, &question->pool);
 }
 
-int filemem_trace(filemem_session *session, const struct filemem_trace_options *options,
-        struct filemem_event *events, size_t count, uint64_t *ret_lost)
+struct events_page {
+        struct page page;
+        uint64_t *lost; /* may be NULL */
+};
+
+static int take_page(
+        const filemem_session *session, const Filemem__Result *result, const void *data)
+{
+        const Filemem__TracePage *list = result->trace;
+        const struct events_page *events = data;
+
+        (void)session;
+        if (list->n_events > events->page.to.count)
+                return -EPROTO;
+        for (size_t i = 0; i < list->n_events; i++) {
+                struct filemem_event event;
+
+                copy_event(list->events[i], &event);
+                sized_put(&events->page.to, i, &event, KNOWN);
+        }
+        if (events->lost)
+                *events->lost = list->lost;
+        return (int)list->n_events;
+}
+
+int filemem_trace_sized(filemem_session *session, const struct filemem_trace_options *options,
+        struct filemem_event *events, size_t count, uint64_t *ret_lost, size_t size)
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__Trace question = FILEMEM__TRACE__INIT;
-        struct exchange *exchange;
-        Filemem__Result *result;
+        struct events_page page = {page_begin(events, count, size, 0), ret_lost};
         int r;
 
-        if (!session || !events || !count)
+        if (!session || !events || !count || size < KNOWN)
                 return -EINVAL;
         r = fill_question(session, options, &question);
         if (r < 0)
                 return r;
-        question.limit = (uint32_t)(count < WIRE_PAGE_MAX ? count : WIRE_PAGE_MAX);
+        question.limit = (uint32_t)page.page.to.count;
         operation.body_case = FILEMEM__OPERATION__BODY_TRACE;
         operation.trace = &question;
-        r = call_begin(session, &operation, FILEMEM__RESULT__BODY_TRACE, &exchange, &result);
-        if (r < 0)
-                return r;
-        if (result->trace->n_events > question.limit) {
-                r = text_set(session, -EPROTO, "the daemon's list of events makes no sense");
-        } else {
-                r = (int)result->trace->n_events;
-                for (int i = 0; i < r; i++)
-                        copy_event(result->trace->events[i], &events[i]);
-                if (ret_lost)
-                        *ret_lost = result->trace->lost;
-        }
-        call_end(session, exchange);
-        return r;
+        return call_take(session, &operation, FILEMEM__RESULT__BODY_TRACE, take_page, &page);
 }

@@ -29,7 +29,7 @@ cmake --install "$build" --prefix "$prefix" >"$folder/log" 2>&1 || {
 pc=$(find "$prefix" -name libfilemem.pc)
 [ -n "$pc" ] || fail "no libfilemem.pc"
 libdir=$(dirname "$(dirname "$pc")")
-for header in filemem statistics; do
+for header in filemem queue reports statistics; do
         [ -f "$prefix/include/filemem/$header.h" ] || fail "no header $header.h"
 done
 [ -L "$libdir/libfilemem.so.0" ] || fail "no soname"
@@ -110,7 +110,7 @@ others=$(nm -D --defined-only "$libdir/libfilemem.so.0" | awk '{ print $3 }' | s
 
 say "manual"
 pages=$prefix/share/man/man3
-functions=$(nm -D --defined-only "$libdir"/libfilemem*.so.0 | sed -n 's/.* T \(filemem_[a-z_]*\)@.*/\1/p')
+functions=$(nm -D --defined-only "$libdir"/libfilemem*.so.0 | sed -n 's/.* T \(filemem_[a-z_]*\)@.*/\1/p' | sed 's/_sized$//')
 [ "$(echo "$functions" | wc -l)" -gt 50 ] || fail "exports only: $functions"
 for function in $functions; do
         [ -f "$pages/$function.3" ] || fail "no page for $function"

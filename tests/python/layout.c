@@ -80,6 +80,7 @@ static void print_values(void)
         VALUE(FILEMEM_RAMDISKFS);
         VALUE(FILEMEM_MAPPED);
         VALUE(FILEMEM_KINDS);
+        VALUE(FILEMEM_KIND_PLACES);
         VALUE(FILEMEM_LAZY);
         VALUE(FILEMEM_COMMIT);
         VALUE(FILEMEM_POPULATE);

@@ -12,7 +12,8 @@ from pathlib import Path
 import filemem
 from filemem import _library
 
-HEADER = Path(os.environ["FILEMEM_HEADER"]).read_text()
+HEADERS = Path(os.environ["FILEMEM_HEADERS"])
+HEADER = "".join((HEADERS / name).read_text() for name in ("filemem.h", "reports.h"))
 
 
 def layout() -> list[list[str]]:
@@ -47,7 +48,7 @@ def test_every_field_of_the_header_is_there() -> None:
 
 def test_values() -> None:
     of_c = {words[1]: int(words[2]) for words in layout() if words[0] == "value"}
-    ours = {"FILEMEM_KINDS": _library.KINDS, "FILEMEM_DECOMMIT_SHARED": 1}
+    ours = {"FILEMEM_KINDS": len(filemem.Kind), "FILEMEM_KIND_PLACES": _library.KIND_PLACES, "FILEMEM_DECOMMIT_SHARED": 1}
     ours.update({"FILEMEM_" + kind.name: kind.value for kind in filemem.Kind})
     ours.update({"FILEMEM_" + mode.name: mode.value for mode in filemem.Mode})
     ours.update({"FILEMEM_POOL_" + state.name: state.value for state in filemem.PoolState})

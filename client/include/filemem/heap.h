@@ -159,7 +159,12 @@ struct filemem_heap_usage {
 };
 
 /* Returns 0 or -ECHILD. */
-FILEMEM_API int filemem_heap_usage(filemem_heap *heap, struct filemem_heap_usage *ret);
+FILEMEM_API int filemem_heap_usage_sized(
+        filemem_heap *heap, struct filemem_heap_usage *ret, size_t size);
+FILEMEM_INLINE int filemem_heap_usage(filemem_heap *heap, struct filemem_heap_usage *ret)
+{
+        return filemem_heap_usage_sized(heap, ret, sizeof(*ret));
+}
 
 #ifdef __cplusplus
 }

@@ -195,23 +195,53 @@ struct filemem_statistics_refusal {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-FILEMEM_API int filemem_statistics_totals(
-        const filemem_statistics *statistics, struct filemem_statistics_totals *ret);
+FILEMEM_API int filemem_statistics_totals_sized(
+        const filemem_statistics *statistics, struct filemem_statistics_totals *ret, size_t size);
+FILEMEM_INLINE int filemem_statistics_totals(
+        const filemem_statistics *statistics, struct filemem_statistics_totals *ret)
+{
+        return filemem_statistics_totals_sized(statistics, ret, sizeof(*ret));
+}
 
 /*
  * One record after the other. *place: 0 at first, is moved on. Return 1 with the next record, 0 if
  * there is none any more, or a negative errno. Neither sessions nor pools are in order.
  */
-FILEMEM_API int filemem_statistics_next_pool(
-        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_pool *ret);
-FILEMEM_API int filemem_statistics_next_session(const filemem_statistics *statistics, size_t *place,
-        struct filemem_statistics_session *ret);
-FILEMEM_API int filemem_statistics_next_user(
-        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_user *ret);
-FILEMEM_API int filemem_statistics_next_durations(const filemem_statistics *statistics,
-        size_t *place, struct filemem_statistics_durations *ret);
-FILEMEM_API int filemem_statistics_next_refusal(const filemem_statistics *statistics, size_t *place,
-        struct filemem_statistics_refusal *ret);
+FILEMEM_API int filemem_statistics_next_pool_sized(const filemem_statistics *statistics,
+        size_t *place, struct filemem_statistics_pool *ret, size_t size);
+FILEMEM_INLINE int filemem_statistics_next_pool(
+        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_pool *ret)
+{
+        return filemem_statistics_next_pool_sized(statistics, place, ret, sizeof(*ret));
+}
+FILEMEM_API int filemem_statistics_next_session_sized(const filemem_statistics *statistics,
+        size_t *place, struct filemem_statistics_session *ret, size_t size);
+FILEMEM_INLINE int filemem_statistics_next_session(
+        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_session *ret)
+{
+        return filemem_statistics_next_session_sized(statistics, place, ret, sizeof(*ret));
+}
+FILEMEM_API int filemem_statistics_next_user_sized(const filemem_statistics *statistics,
+        size_t *place, struct filemem_statistics_user *ret, size_t size);
+FILEMEM_INLINE int filemem_statistics_next_user(
+        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_user *ret)
+{
+        return filemem_statistics_next_user_sized(statistics, place, ret, sizeof(*ret));
+}
+FILEMEM_API int filemem_statistics_next_durations_sized(const filemem_statistics *statistics,
+        size_t *place, struct filemem_statistics_durations *ret, size_t size);
+FILEMEM_INLINE int filemem_statistics_next_durations(const filemem_statistics *statistics,
+        size_t *place, struct filemem_statistics_durations *ret)
+{
+        return filemem_statistics_next_durations_sized(statistics, place, ret, sizeof(*ret));
+}
+FILEMEM_API int filemem_statistics_next_refusal_sized(const filemem_statistics *statistics,
+        size_t *place, struct filemem_statistics_refusal *ret, size_t size);
+FILEMEM_INLINE int filemem_statistics_next_refusal(
+        const filemem_statistics *statistics, size_t *place, struct filemem_statistics_refusal *ret)
+{
+        return filemem_statistics_next_refusal_sized(statistics, place, ret, sizeof(*ret));
+}
 
 #ifdef __cplusplus
 }

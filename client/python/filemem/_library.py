@@ -10,7 +10,7 @@ from ctypes import POINTER, Structure, c_bool, c_char, c_char_p, c_int, c_size_t
 from pathlib import Path
 from typing import Any
 
-KINDS = 6
+KIND_PLACES = 8
 
 
 class Kind(enum.IntEnum):
@@ -82,8 +82,8 @@ class CBlock(Structure):
 
 class CUsage(Structure):
     _fields_ = [
-        ("allocated", c_uint64 * KINDS),
-        ("committed", c_uint64 * KINDS),
+        ("allocated", c_uint64 * KIND_PLACES),
+        ("committed", c_uint64 * KIND_PLACES),
         ("reclaimable", c_uint64),
         ("reclaimable_committed", c_uint64),
         ("stray", c_uint64),
@@ -150,12 +150,12 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "filemem_session_id": (c_uint64, [c_void_p]),
     "filemem_is_read_only": (c_bool, [c_void_p]),
     "filemem_ping": (c_int, [c_void_p]),
-    "filemem_usage_of": (c_int, [c_void_p, c_char_p, POINTER(CUsage)]),
-    "filemem_update_usage_of": (c_int, [c_void_p, c_char_p, POINTER(CUsage)]),
+    "filemem_usage_of_sized": (c_int, [c_void_p, c_char_p, POINTER(CUsage), c_size_t]),
+    "filemem_update_usage_of_sized": (c_int, [c_void_p, c_char_p, POINTER(CUsage), c_size_t]),
     "filemem_total_usage": (c_int, [c_void_p, POINTER(c_uint64)]),
     "filemem_total_size": (c_int, [c_void_p, POINTER(c_uint64)]),
-    "filemem_pool_info_of": (c_int, [c_void_p, c_char_p, POINTER(CPool)]),
-    "filemem_pools": (c_int, [c_void_p, c_uint64, POINTER(CPool), c_size_t]),
+    "filemem_pool_info_of_sized": (c_int, [c_void_p, c_char_p, POINTER(CPool), c_size_t]),
+    "filemem_pools_sized": (c_int, [c_void_p, c_uint64, POINTER(CPool), c_size_t, c_size_t]),
 }
 
 

@@ -226,11 +226,11 @@ class Session:
 
     def usage(self, pool: str | None = None) -> Usage:
         """What the daemon knows, at the cost of one message. pool: None is the own one."""
-        return self._usage(lib.filemem_usage_of, pool)
+        return self._usage(lib.filemem_usage_of_sized, pool)
 
     def update_usage(self, pool: str | None = None) -> Usage:
         """The same after the daemon has asked the kernel, unless it is asked too often: see age_ns."""
-        return self._usage(lib.filemem_update_usage_of, pool)
+        return self._usage(lib.filemem_update_usage_of_sized, pool)
 
     def total_usage(self) -> int:
         """Committed bytes of the whole pool, asked of the kernel by this process: no message."""
@@ -244,7 +244,8 @@ class Session:
         """One pool; None is the own one."""
         result = CPool()
         handle = self._use()
-        self._check(handle, lib.filemem_pool_info_of(handle.pointer, encode(name), byref(result)))
+        size = ctypes.sizeof(result)
+        self._check(handle, lib.filemem_pool_info_of_sized(handle.pointer, encode(name), byref(result), size))
         return Pool._from_c(result)
 
     def pools(self) -> list[Pool]:
@@ -254,7 +255,8 @@ class Session:
         handle = self._use()
         while True:
             after = found[-1].id if found else 0
-            count = self._check(handle, lib.filemem_pools(handle.pointer, after, some, len(some)))
+            page = lib.filemem_pools_sized(handle.pointer, after, some, len(some), ctypes.sizeof(CPool))
+            count = self._check(handle, page)
             if count == 0:
                 return found
             found += [Pool._from_c(some[i]) for i in range(count)]
@@ -285,7 +287,7 @@ class Session:
     def _usage(self, function: Any, pool: str | None) -> Usage:
         result = CUsage()
         handle = self._use()
-        self._check(handle, function(handle.pointer, encode(pool), byref(result)))
+        self._check(handle, function(handle.pointer, encode(pool), byref(result), ctypes.sizeof(result)))
         return Usage._from_c(result)
 
     def _number(self, function: Any) -> int:

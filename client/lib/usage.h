@@ -5,4 +5,4 @@
 #include "proto/wire.h"
 
 /* Every field is written; kinds that we do not know are left out. */
-void reports_copy_usage(const Filemem__UsageReport *report, struct filemem_usage *ret);
+void usage_copy(const Filemem__UsageReport *report, struct filemem_usage *ret);
