@@ -28,8 +28,9 @@ static const struct command commands[] = {
         {"pools", "the pools that you may know of", .columns = &pools_columns, .run = pools_run},
         {"limits", "what may be used at most, and what is used", .word = WORD_POOL, .options = POOL,
                 .columns = &limits_columns, .run = limits_run},
-        {"sessions", "who is connected, and what they hold", .columns = &sessions_columns,
-                .options = POOL | OPTION_BIT(OPTION_OVER), .run = sessions_run,
+        {"sessions", "who is connected, and what they hold", .word = WORD_POOL,
+                .columns = &sessions_columns, .options = POOL | OPTION_BIT(OPTION_OVER),
+                .run = sessions_run,
                 .text = "Administrators see all sessions, those of a pool the ones in it, and "
                         "users their own.\nRates are those since a session connected, unless "
                         "--over asks twice."},
@@ -43,7 +44,7 @@ static const struct command commands[] = {
                 .run = holders_run,
                 .text = "A range is START-END, START+LENGTH, or START for the page that begins "
                         "there."},
-        {"leaks", "what sessions hold that did nothing for long", .word = WORD_NONE,
+        {"leaks", "what sessions hold that did nothing for long", .word = WORD_POOL,
                 .options = POOL | OPTION_BIT(OPTION_IDLE), .columns = &leaks_columns,
                 .run = leaks_run,
                 .text = "Largest first. Memory can be used without a message to the daemon, so "

@@ -18,7 +18,10 @@ enum exit_code complain(const char *sentence, ...)
 
 enum exit_code complain_of_choice(const char *option, const char *value, const char *const *of)
 {
-        fprintf(stderr, "filememctl: --%s cannot be '%s': say ", option, value);
+        if (value)
+                fprintf(stderr, "filememctl: --%s cannot be '%s': say ", option, value);
+        else
+                fprintf(stderr, "filememctl: --%s needs a value: say ", option);
         for (size_t i = 0; of[i]; i++)
                 fprintf(stderr, "%s%s", !i ? "" : of[i + 1] ? ", " : " or ", of[i]);
         fputc('\n', stderr);

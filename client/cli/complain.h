@@ -8,5 +8,5 @@
  */
 __attribute__((format(printf, 1, 2))) enum exit_code complain(const char *sentence, ...);
 
-/* The same of an option's value that is none of those that it may be. */
+/* The same of an option's value that is none of those that it may be; NULL: there is none. */
 enum exit_code complain_of_choice(const char *option, const char *value, const char *const *of);

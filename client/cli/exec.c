@@ -50,7 +50,9 @@ int exec_run(filemem_session *session, const struct options *options)
                 return r;
         execvp(program[0], program);
         error = errno;
-        fprintf(stderr, "filememctl: exec: %s: %s\n", program[0], strerror(error));
+        fprintf(stderr, "filememctl: exec: cannot start %s: %s: %s\n", program[0], strerror(error),
+                error == ENOENT ? "say its path, or a name that $PATH has"
+                                : "it has to be a program that you may run");
         close(fd);
         return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
 }

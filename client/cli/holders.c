@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.h"
+#include "human.h"
 #include "parse.h"
 #include "session_list.h"
 #include "table.h"
@@ -41,7 +42,7 @@ static int add(struct table *table, const struct filemem_holder *holder,
 }
 
 static int add_all(struct table *table, filemem_session *session, const struct options *options,
-        const struct session_list *sessions, uint64_t *hidden)
+        const struct session_list *sessions, uint64_t *shown, uint64_t *hidden)
 {
         const char *pool = options->pool ? options->pool : DEFAULT_POOL;
         struct filemem_holder holders[PAGE];
@@ -59,22 +60,27 @@ static int add_all(struct table *table, filemem_session *session, const struct o
                                 return r;
                 }
                 after = holders[count - 1].session;
+                *shown += (uint64_t)count;
         }
         return count;
 }
 
-static void print_footer(uint64_t hidden)
+/* shown: sessions of the table. */
+static void print_footer(uint64_t shown, uint64_t hidden)
 {
         if (hidden)
-                printf("%llu more sessions of other users hold some of it; an administrator sees "
-                       "them.\n",
-                        (unsigned long long)hidden);
+                printf("%llu %ssession%s of other users hold%s some of it; an administrator sees "
+                       "more.\n",
+                        (unsigned long long)hidden, shown ? "more " : "", human_plural(hidden),
+                        hidden == 1 ? "s" : "");
+        else if (!shown)
+                puts("Nobody holds any of it.");
 }
 
 int holders_run(filemem_session *session, const struct options *options)
 {
         struct session_list sessions = {0};
-        uint64_t hidden = 0;
+        uint64_t shown = 0, hidden = 0;
         struct table *table;
         int r = table_new("holders", &holders_columns, options, &table);
 
@@ -82,12 +88,12 @@ int holders_run(filemem_session *session, const struct options *options)
                 return r;
         r = session_list_ask(session, NULL, &sessions);
         if (r == 0)
-                r = add_all(table, session, options, &sessions, &hidden);
+                r = add_all(table, session, options, &sessions, &shown, &hidden);
         if (r == 0)
                 r = table_print(table);
         table_free(table);
         session_list_free(&sessions);
         if (r == 0 && options_for_people(options) && !options->no_header)
-                print_footer(hidden);
+                print_footer(shown, hidden);
         return r;
 }

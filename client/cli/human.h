@@ -5,6 +5,12 @@
 
 #define HUMAN_MAX 32
 
+/* "" or "s", behind what is counted. */
+static inline const char *human_plural(uint64_t count)
+{
+        return count == 1 ? "" : "s";
+}
+
 /* "0B", "4K", "1.5M": three digits at most, in powers of 1024. text: of HUMAN_MAX bytes. */
 const char *human_size(uint64_t bytes, char *text);
 

@@ -105,8 +105,9 @@ static void print_footer(const struct sum *sum, uint64_t idle)
         char held[HUMAN_MAX], time[HUMAN_MAX];
 
         if (sum->sessions)
-                printf("%llu sessions that said nothing for %s hold %s.\n",
-                        (unsigned long long)sum->sessions, human_time(idle, time),
+                printf("%llu session%s that said nothing for %s hold%s %s.\n",
+                        (unsigned long long)sum->sessions, human_plural(sum->sessions),
+                        human_time(idle, time), sum->sessions == 1 ? "s" : "",
                         human_size(sum->held, held));
         else
                 printf("No session that holds anything said nothing for %s.\n",

@@ -7,21 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum exit_code open_error(int error)
-{
-        fprintf(stderr, "filememctl: cannot reach the daemon: %s\n", filemem_open_error());
-        switch (error) {
-        case -EPROTO:
-        case -EINVAL:
-        case -ENOMEM:
-        case -EDQUOT:
-        case -EPERM:
-                return EXIT_CODE_REFUSED; /* it was reached, or we are out of memory */
-        default:
-                return EXIT_CODE_UNREACHABLE;
-        }
-}
-
 /* What to do about a refusal that does not say it itself; or "". */
 static const char *hint(const struct command *command, const char *sentence, int error)
 {
@@ -42,6 +27,15 @@ static const char *hint(const struct command *command, const char *sentence, int
         return "";
 }
 
+static enum exit_code complain_of_refusal(
+        const struct command *command, const char *sentence, int error)
+{
+        /* Some sentences of the daemon have it: after a colon. */
+        fprintf(stderr, "filememctl: %s: %s%s\n", command->name, sentence,
+                strstr(sentence, ": ") ? "" : hint(command, sentence, error));
+        return error == -ECONNRESET ? EXIT_CODE_UNREACHABLE : EXIT_CODE_REFUSED;
+}
+
 static enum exit_code run_error(
         const filemem_session *session, const struct command *command, int error)
 {
@@ -49,10 +43,52 @@ static enum exit_code run_error(
 
         if (!sentence[0])
                 sentence = error == -ECANCELED ? "no" : strerror(-error);
-        /* Some sentences of the daemon have it: after a colon. */
-        fprintf(stderr, "filememctl: %s: %s%s\n", command->name, sentence,
-                strstr(sentence, ": ") ? "" : hint(command, sentence, error));
-        return error == -ECONNRESET ? EXIT_CODE_UNREACHABLE : EXIT_CODE_REFUSED;
+        return complain_of_refusal(command, sentence, error);
+}
+
+/* Seconds until a daemon that takes a connection has to say something. */
+#define PATIENCE UINT64_C(30)
+
+/* What to do about a daemon that cannot be reached; or "". */
+static const char *open_hint(int error)
+{
+        switch (error) {
+        case -ENOENT:
+        case -ECONNREFUSED:
+                return ": start filememd, or say with --socket where it listens";
+        case -EACCES:
+                return ": ask as root, or as a member of the socket's group";
+        case -ETIMEDOUT:
+                return ": it hangs, or the host is very busy; look at its log";
+        default:
+                return "";
+        }
+}
+
+/* Whether it was reached, and would not have us in that pool. */
+static bool is_about_pool(const struct command *command, int error)
+{
+        return command->runs_program &&
+               (error == -EPERM ||
+                       (error == -ENOENT && !strstr(filemem_open_error(), "no daemon")));
+}
+
+static enum exit_code open_error(const struct command *command, int error)
+{
+        if (is_about_pool(command, error))
+                return complain_of_refusal(command, filemem_open_error(), error);
+        fprintf(stderr, "filememctl: cannot reach the daemon: %s%s\n", filemem_open_error(),
+                open_hint(error));
+        switch (error) {
+        case -EPROTO:
+        case -EINVAL:
+        case -ENOMEM:
+        case -EDQUOT:
+        case -EPERM:
+                return EXIT_CODE_REFUSED; /* it was reached, or we are out of memory */
+        default:
+                return EXIT_CODE_UNREACHABLE;
+        }
 }
 
 /* What was printed may still be on its way: a full disk shows here. */
@@ -73,10 +109,13 @@ static enum exit_code run(const struct command *command, const struct options *o
                 .private_pool = option_is_given(options, OPTION_PRIVATE)};
         enum exit_code code = EXIT_CODE_OK;
         filemem_session *session;
-        int r = filemem_open(options->value[OPTION_SOCKET], &how, &session);
+        int r;
 
+        filemem_set_timeout(PATIENCE * 1000000000);
+        r = filemem_open(options->value[OPTION_SOCKET], &how, &session);
+        filemem_set_timeout(FILEMEM_NO_TIMEOUT); /* what it does for us may last */
         if (r < 0)
-                return open_error(r);
+                return open_error(command, r);
         r = command->run(session, options);
         if (r != 0)
                 code = r < 0 ? run_error(session, command, r) : (enum exit_code)r;

@@ -89,7 +89,8 @@ static int print_svg(filemem_session *session, const struct map_survey *survey, 
                 map_holders_free(&holders);
         if (r == 0)
                 return 0;
-        fprintf(stderr, "filememctl: cannot write %s: %s\n", path, strerror(-r));
+        fprintf(stderr, "filememctl: map: cannot write %s: %s: say another file\n", path,
+                strerror(-r));
         return EXIT_CODE_REFUSED;
 }
 

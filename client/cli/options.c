@@ -67,7 +67,7 @@ static enum exit_code take_option(struct options *options, enum option_id id, co
         return sentence ? complain("--%s: %s", info->name, sentence) : EXIT_CODE_OK;
 }
 
-static enum exit_code take_unknown(const char *word)
+static enum exit_code take_unknown(const struct options *options, const char *word)
 {
         char name[64];
         const char *similar = NULL;
@@ -77,22 +77,29 @@ static enum exit_code take_unknown(const char *word)
                 similar = suggest_option(name + 2);
         if (similar)
                 return complain("there is no option %s: did you mean --%s?", name, similar);
+        if (options->command)
+                return complain(
+                        "there is no option %s: 'filememctl help %s' lists those that it has", name,
+                        options->command->name);
         return complain("there is no option %s: 'filememctl help' lists them", name);
 }
 
 /* word: of argv, where getopt found it. */
-static enum exit_code take_mistake(const char *word, int letter, bool missing)
+static enum exit_code take_mistake(
+        const struct options *options, const char *word, int letter, bool missing)
 {
         char short_name[3] = {'-', (char)letter, 0};
         int id = letter ? find_letter(letter) : -1;
 
+        if (id >= 0 && missing && option_infos[id].of)
+                return complain_of_choice(option_infos[id].name, NULL, option_infos[id].of);
         if (id >= 0 && missing)
                 return complain("--%s needs a value: write --%s %s", option_infos[id].name,
                         option_infos[id].name, option_infos[id].argument);
         if (id >= 0)
                 return complain("--%s takes no value: leave out what comes after the \"=\"",
                         option_infos[id].name);
-        return take_unknown(letter ? short_name : word);
+        return take_unknown(options, letter ? short_name : word);
 }
 
 static enum exit_code complain_of_command(const char *word)
@@ -142,7 +149,7 @@ static enum exit_code take_all(struct options *options, int argc, char **argv)
                 if (letter == 1)
                         code = take_word(options, optarg);
                 else if (letter == '?' || letter == ':')
-                        code = take_mistake(argv[optind - 1], optopt, letter == ':');
+                        code = take_mistake(options, argv[optind - 1], optopt, letter == ':');
                 else
                         code = take_option(options, (enum option_id)find_letter(letter), optarg);
         }
@@ -170,18 +177,52 @@ static enum exit_code check_command(const struct options *options)
                 about->name);
 }
 
+/* A time with a space before it is a word, which would be taken for a pool. */
+static enum exit_code check_time_word(const struct options *options)
+{
+        static const enum option_id ids[] = {OPTION_WATCH, OPTION_DELTA};
+
+        for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+                if (option_is_given(options, ids[i]) && !options->value[ids[i]] &&
+                        !parse_time(options->word, NULL))
+                        return complain("is %s the time? write --%s=%s; or --pool %s if it is a "
+                                        "pool",
+                                options->word, option_infos[ids[i]].name, options->word,
+                                options->word);
+        return EXIT_CODE_OK;
+}
+
+static enum exit_code check_pool_word(struct options *options)
+{
+        if (options->pool && strcmp(options->pool, options->word) != 0)
+                return complain("%s or %s? say one pool", options->word, options->pool);
+        options->pool = options->word;
+        return check_time_word(options);
+}
+
+static enum exit_code check_session_word(struct options *options, const struct word_info *info)
+{
+        char *end;
+
+        errno = 0;
+        options->session = strtoull(options->word, &end, 10);
+        if (options->word[0] < '0' || options->word[0] > '9' || *end || errno)
+                return complain("'%s' is no session: %s", options->word, info->say);
+        return EXIT_CODE_OK;
+}
+
+static enum exit_code check_range_word(const struct options *options)
+{
+        const char *sentence = parse_range(options->word, NULL);
+
+        return sentence ? complain("'%s' is no range: %s", options->word, sentence) : EXIT_CODE_OK;
+}
+
 static enum exit_code check_word(struct options *options)
 {
         const struct command *command = options->command;
         const struct word_info *info = &word_infos[command->word];
-        const char *sentence;
-        char *end;
 
-        if (command->word == WORD_POOL && options->word) {
-                if (options->pool && strcmp(options->pool, options->word) != 0)
-                        return complain("%s or %s? say one pool", options->word, options->pool);
-                options->pool = options->word;
-        }
         if (command->word_needed && !options->word &&
                 !(command->word == WORD_POOL && options->pool))
                 return complain("%s: %s", command->name, info->say);
@@ -192,18 +233,18 @@ static enum exit_code check_word(struct options *options)
                         "%s: %s is empty: leave it out, or say which", command->name, info->name);
         if (info->of && !option_is_one_of(options->word, info->of))
                 return complain("%s: %s", command->name, info->say);
-        if (command->word == WORD_COMMAND)
+        switch (command->word) {
+        case WORD_POOL:
+                return check_pool_word(options);
+        case WORD_COMMAND:
                 return check_command(options);
-        sentence = command->word == WORD_RANGE ? parse_range(options->word, NULL) : NULL;
-        if (sentence)
-                return complain("'%s' is no range: %s", options->word, sentence);
-        if (command->word != WORD_SESSION)
+        case WORD_RANGE:
+                return check_range_word(options);
+        case WORD_SESSION:
+                return check_session_word(options, info);
+        default:
                 return EXIT_CODE_OK;
-        errno = 0;
-        options->session = strtoull(options->word, &end, 10);
-        if (options->word[0] < '0' || options->word[0] > '9' || *end || errno)
-                return complain("'%s' is no session: %s", options->word, info->say);
-        return EXIT_CODE_OK;
+        }
 }
 
 static enum exit_code check_options(const struct options *options)

@@ -85,8 +85,9 @@ static void print_footer(const struct options *options, const struct sum *sum)
 {
         char bytes[HUMAN_MAX], committed[HUMAN_MAX];
 
-        printf("%llu parts, %s, of which %s is committed.\n", (unsigned long long)sum->ranges,
-                human_size(sum->bytes, bytes), human_size(sum->committed, committed));
+        printf("%llu part%s, %s, of which %s is committed.\n", (unsigned long long)sum->ranges,
+                human_plural(sum->ranges), human_size(sum->bytes, bytes),
+                human_size(sum->committed, committed));
         if (sum->next)
                 printf("There may be more: filememctl session %llu --from %#llx\n",
                         (unsigned long long)options->session, (unsigned long long)sum->next);

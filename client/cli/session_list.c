@@ -49,6 +49,9 @@ int session_list_ask(filemem_session *session, const char *pool, struct session_
                 after = list.infos[list.count + (size_t)count - 1].session;
                 keep(&list, (size_t)count, pool);
         } while (true);
+        /* Nobody in it, or no such pool? */
+        if (count == 0 && pool && !list.count)
+                count = filemem_pool_info_of(session, pool, &(struct filemem_pool){0});
         if (count < 0)
                 session_list_free(&list);
         else

@@ -10,7 +10,10 @@ struct session_list {
         size_t count;
 };
 
-/* pool: those that are in it; NULL: all. Returns 0 or a negative errno of the library. */
+/*
+ * pool: those that are in it; NULL: all. Returns 0 or a negative errno of the library, which is
+ * that of the pool where there are none.
+ */
 int session_list_ask(filemem_session *session, const char *pool, struct session_list *ret);
 
 void session_list_free(struct session_list *list);

@@ -128,6 +128,9 @@ int sessions_run(filemem_session *session, const struct options *options)
                 r = session_list_ask(session, options->pool, &now);
         if (r == 0)
                 r = print(&now, &then, options);
+        /* Only where a pool was named: else there is this session. */
+        if (r == 0 && !now.count && options_for_people(options) && !options->no_header)
+                puts("No session that you may see is in that pool.");
         session_list_free(&now);
         session_list_free(&then);
         return r;

@@ -89,11 +89,14 @@ static int once(filemem_session *session, const struct options *options, const s
 /* What to compare with. Returns 0, a negative errno, or an exit code. */
 static int get_since(filemem_session *session, const struct options *options, struct usage *ret)
 {
-        const char *path = options->value[OPTION_SINCE], *sentence;
+        const char *path = options->value[OPTION_SINCE], *pool = options->pool, *sentence;
+        enum usage_by by = get_by(options);
         int r;
 
         if (path) {
-                sentence = usage_read(path, get_by(options), ret);
+                if (!pool && by == USAGE_BY_KIND)
+                        pool = DEFAULT_POOL;
+                sentence = usage_read(path, by, pool, ret);
                 return sentence ? (int)complain("--since: %s %s", path, sentence) : 0;
         }
         r = ask(session, options, ret);

@@ -73,9 +73,10 @@ int usage_ask(filemem_session *session, enum usage_by by, const char *pool, bool
         struct usage *ret);
 
 /*
- * Reads what `usage --json` has written. Returns NULL, or a sentence about what is wrong with it.
+ * Reads what `usage --json` has written of that pool; NULL: of whichever. Returns NULL, or a
+ * sentence about what is wrong with it.
  */
-const char *usage_read(const char *path, enum usage_by by, struct usage *ret);
+const char *usage_read(const char *path, enum usage_by by, const char *pool, struct usage *ret);
 
 /* An order of rows, in which those of one group in one pool are the same: 0. */
 int usage_compare(const struct usage_row *one, const struct usage_row *other);

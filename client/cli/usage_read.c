@@ -37,7 +37,8 @@ static bool read_values(const json_t *object, struct usage_row *row)
         return true;
 }
 
-static const char *read_row(const json_t *object, struct usage *usage)
+/* pool: that of the total, or NULL for any. */
+static const char *read_row(const json_t *object, const char *pool, struct usage *usage)
 {
         const json_t *at = json_object_get(object, "at_ns");
         struct usage_row *row = usage_add(usage);
@@ -54,11 +55,13 @@ static const char *read_row(const json_t *object, struct usage *usage)
         if (!json_is_null(json_object_get(object, "delta_ns")))
                 return "has differences: --since takes what was written without";
         row->total = json_is_true(json_object_get(object, "total"));
+        if (row->total && pool && strcmp(row->pool, pool) != 0)
+                return "was written of another pool, or of all: say the same";
         usage->at_ns = (uint64_t)json_integer_value(at);
         return NULL;
 }
 
-static const char *read_rows(const json_t *root, struct usage *usage)
+static const char *read_rows(const json_t *root, const char *pool, struct usage *usage)
 {
         const json_t *rows = json_object_get(root, "usage");
         const char *sentence = NULL;
@@ -66,11 +69,11 @@ static const char *read_rows(const json_t *root, struct usage *usage)
         if (!json_is_array(rows) || !json_array_size(rows))
                 return not_ours;
         for (size_t i = 0; !sentence && i < json_array_size(rows); i++)
-                sentence = read_row(json_array_get(rows, i), usage);
+                sentence = read_row(json_array_get(rows, i), pool, usage);
         return sentence;
 }
 
-const char *usage_read(const char *path, enum usage_by by, struct usage *ret)
+const char *usage_read(const char *path, enum usage_by by, const char *pool, struct usage *ret)
 {
         struct usage usage = {.by = by};
         FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
@@ -84,7 +87,7 @@ const char *usage_read(const char *path, enum usage_by by, struct usage *ret)
         if (file != stdin)
                 fclose(file);
         if (root)
-                sentence = read_rows(root, &usage);
+                sentence = read_rows(root, pool, &usage);
         else if (json_error_code(&error) == json_error_out_of_memory)
                 sentence = no_memory;
         json_decref(root);

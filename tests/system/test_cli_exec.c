@@ -147,11 +147,16 @@ END_TEST
 START_TEST(a_program_that_cannot_be_started)
 {
         ck_assert_str_eq(ctl_fail(127, "exec /nonexistent/program"),
-                "exec: /nonexistent/program: No such file or directory");
+                "exec: cannot start /nonexistent/program: No such file or directory: say its path, "
+                "or a name that $PATH has");
         ck_assert_str_eq(ctl_fail(127, "exec no-such-program x"),
-                "exec: no-such-program: No such file or directory");
-        ck_assert_str_eq(ctl_fail(126, "exec /"), "exec: /: Permission denied");
-        ck_assert_str_eq(ctl_fail(126, "exec /dev/null"), "exec: /dev/null: Permission denied");
+                "exec: cannot start no-such-program: No such file or directory: say its path, or a "
+                "name that $PATH has");
+        ck_assert_str_eq(ctl_fail(126, "exec /"),
+                "exec: cannot start /: Permission denied: it has to be a program that you may run");
+        ck_assert_str_eq(ctl_fail(126, "exec /dev/null"),
+                "exec: cannot start /dev/null: Permission denied: "
+                "it has to be a program that you may run");
 }
 END_TEST
 
@@ -166,7 +171,9 @@ END_TEST
 START_TEST(refusals_start_nothing)
 {
         ctl_fail(3, "exec --socket /nonexistent echo started");
-        ctl_fail(3, "exec --pool nowhere echo started");
+        ck_assert_str_eq(ctl_fail(1, "exec --pool nowhere echo started"),
+                "exec: there is no pool of that name: 'filememctl pools' lists those that you may "
+                "know of");
 }
 END_TEST
 

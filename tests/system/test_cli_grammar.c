@@ -310,9 +310,15 @@ START_TEST(a_mistake_is_told_with_what_to_do)
         mistake("help fly", "there is no command 'fly': 'filememctl help' lists them");
         mistake("ping pong",
                 "pong is one word too many: 'filememctl help ping' shows how it is written");
-        mistake("ping --fast", "there is no option --fast: 'filememctl help' lists them");
+        mistake("ping --fast",
+                "there is no option --fast: 'filememctl help ping' lists those that it has");
+        mistake("--fast", "there is no option --fast: 'filememctl help' lists them");
         mistake("ping --jsno", "there is no option --jsno: did you mean --json?");
-        mistake("ping -x", "there is no option -x: 'filememctl help' lists them");
+        mistake("ping -x", "there is no option -x: 'filememctl help ping' lists those that it has");
+        mistake("usage --by", "--by needs a value: say kind, session, uid, pool or label");
+        mistake("usage --watch 2", "is 2 the time? write --watch=2; or --pool 2 if it is a pool");
+        mistake("usage --delta 5s default",
+                "default is one word too many: 'filememctl help usage' shows how it is written");
         mistake("ping --socket", "--socket needs a value: write --socket PATH");
         mistake("ping -s ''", "--socket: the path is empty: say where the daemon listens");
         mistake("ping --json=yes", "--json takes no value: leave out what comes after the \"=\"");

@@ -377,9 +377,9 @@ START_TEST(svg_goes_to_standard_output_too)
 {
         ck_assert_int_eq(strncmp(ctl_get("map open --svg -"), "<?xml", 5), 0);
         ck_assert_str_eq(ctl_fail(1, "map --svg /proc/nothing"),
-                "cannot write /proc/nothing: No such file or directory");
+                "map: cannot write /proc/nothing: No such file or directory: say another file");
         ck_assert_str_eq(ctl_fail(1, "map --svg /dev/full"),
-                "cannot write /dev/full: No space left on device");
+                "map: cannot write /dev/full: No space left on device: say another file");
 }
 END_TEST
 

@@ -197,7 +197,7 @@ START_TEST(a_session_is_asked_what_it_holds)
         json_decref(ask(
                 "session", line_of("session %" PRIu64 " --json", filemem_session_id(one), 0), 2));
         ctl_get(line_of("session %" PRIu64 " --limit 1", filemem_session_id(one), 0));
-        ck_assert_ptr_nonnull(strstr(ctl_output, "1 parts, 16K, of which 16K is committed.\n"));
+        ck_assert_ptr_nonnull(strstr(ctl_output, "1 part, 16K, of which 16K is committed.\n"));
         ck_assert_ptr_nonnull(strstr(ctl_output, "--from 0x4000\n"));
         ctl_get(line_of("session %" PRIu64 " --from 0x4000 --raw -o start,length,refs",
                 filemem_session_id(one), 0));
@@ -248,7 +248,7 @@ START_TEST(holders_of_a_range_are_found)
         ck_assert_str_eq(text(list, 1, "label"), "two");
         json_decref(list);
         json_decref(ask("holders", line_of("holders %" PRIu64 "+4K --json", range.start, 0), 1));
-        ck_assert_str_eq(ctl_get("holders 32M"), "");
+        ck_assert_str_eq(ctl_get("holders 32M"), "Nobody holds any of it.\n");
         ck_assert_str_eq(ctl_fail(1, "holders 1T"),
                 "holders: range ends beyond the capacity of the pool: 'filememctl status' shows "
                 "it");
@@ -272,7 +272,7 @@ START_TEST(leaks_are_what_the_idle_hold)
         ck_assert_str_eq(
                 ctl_get("leaks"), "No session that holds anything said nothing for 1m0s.\n");
         ctl_get("leaks --idle 1ns");
-        ck_assert_ptr_nonnull(strstr(ctl_output, "1 sessions that said nothing for 1ns hold "));
+        ck_assert_ptr_nonnull(strstr(ctl_output, "1 session that said nothing for 1ns holds "));
         json_decref(ask("leaks", "leaks --idle 1ns --json --pool closed", 0));
         filemem_close(one);
         filemem_close(two);
@@ -365,7 +365,7 @@ START_TEST(a_user_sees_its_own)
         ck_assert_int_eq(run_as(ALICE, line), 0);
         ck_assert_ptr_nonnull(strstr(ctl_output, " 60001 "));
         ck_assert_ptr_null(strstr(ctl_output, "root's"));
-        ck_assert_ptr_nonnull(strstr(ctl_output, "1 more sessions of other users"));
+        ck_assert_ptr_nonnull(strstr(ctl_output, "1 more session of other users"));
         ck_assert_int_eq(run_as(BOB, "leaks --idle 1ns --json"), 0);
         ck_assert_ptr_nonnull(strstr(ctl_output, "[]"));
         ck_assert_int_eq(run_as(ALICE, "trim"), 1);
@@ -401,6 +401,12 @@ START_TEST(refusals_say_what_to_do)
         ck_assert_str_eq(ctl_fail(1, "usage nope"),
                 "usage: there is no pool of that name: 'filememctl pools' lists those that you may "
                 "know of");
+        ck_assert_str_eq(ctl_fail(1, "sessions nope"),
+                "sessions: there is no pool of that name: 'filememctl pools' lists those that you "
+                "may know of");
+        ck_assert_str_eq(ctl_fail(1, "leaks --pool nope"),
+                "leaks: there is no pool of that name: 'filememctl pools' lists those that you may "
+                "know of");
         ck_assert_str_eq(ctl_fail(1, "kick 999999"),
                 "kick: there is no such session: 'filememctl sessions' lists them");
         ck_assert_str_eq(ctl_fail(1, "destroy nope --yes"),
@@ -421,7 +427,7 @@ START_TEST(refusals_say_what_to_do)
                 "--from: write a size as 4096, 0x1000, 4K or 1.5M");
         ck_assert_str_eq(ctl_fail(3, "ping -s /nonexistent"),
                 "cannot reach the daemon: /nonexistent: no daemon runs there (there is no such "
-                "socket)");
+                "socket): start filememd, or say with --socket where it listens");
 }
 END_TEST
 

@@ -172,6 +172,8 @@ START_TEST(changes_since_a_file_are_shown)
         ck_assert_ptr_nonnull(strstr(ctl_get(line), " +2M\n"));
         ck_assert_ptr_nonnull(strstr(ctl_output, " -1M\n"));
         ck_assert_ptr_nonnull(strstr(ctl_output, "Sizes are what changed in "));
+        snprintf(line, sizeof(line), "usage second --by session --since %s", file);
+        ck_assert_ptr_nonnull(strstr(ctl_fail(2, line), "another pool"));
         snprintf(line, sizeof(line), "usage --since %s", file);
         ck_assert_ptr_nonnull(strstr(ctl_fail(2, line), "another --by: say the same"));
         ck_assert_ptr_nonnull(
