@@ -478,6 +478,8 @@ int main(void)
         tcase_add_test(tests, idle_sessions_end_with_the_daemon);
 
         add_lifetime_tests(suite);
+        add_descriptor_tests(suite);
         add_traffic_tests(suite);
+        add_answer_tests(suite);
         return harness_run(suite);
 }
