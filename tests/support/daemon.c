@@ -77,7 +77,7 @@ static void greet(const struct daemon *daemon, struct raw *raw)
         daemon_await_fds(daemon, with - (pidfd >= 0 ? 2 : 1));
 }
 
-static void await_answer(const struct daemon *daemon)
+void daemon_await_answer(const struct daemon *daemon)
 {
         struct raw raw;
 
@@ -119,7 +119,7 @@ void daemon_launch(struct daemon *daemon, const char *config)
         ck_assert_int_ge(daemon->pid, 0);
         if (daemon->pid == 0)
                 run_child(daemon->log, arguments);
-        await_answer(daemon);
+        daemon_await_answer(daemon);
 }
 
 void daemon_start(struct daemon *daemon, const char *config)

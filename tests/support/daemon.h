@@ -25,6 +25,9 @@ void daemon_prepare(struct daemon *daemon);
 void daemon_start(struct daemon *daemon, const char *config);
 void daemon_launch(struct daemon *daemon, const char *config);
 
+/* Waits until one that was started in another way answers a Hello. */
+void daemon_await_answer(const struct daemon *daemon);
+
 /* Ends it by SIGTERM, checks that it ends well and in time, and removes the folder. */
 void daemon_stop(struct daemon *daemon);
 
