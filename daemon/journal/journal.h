@@ -42,6 +42,7 @@ struct journal_area {
         size_t record_size;
         uint64_t count; /* records */
         uint64_t room;  /* records that there is memory for */
+        uint64_t low;   /* from that many on it is time to ask for more */
         uint64_t seed;
 };
 
@@ -110,6 +111,29 @@ static inline uint64_t journal_count(const struct journal *journal)
 }
 
 bool journal_has_failed(const struct journal *journal);
+
+/*
+ * Where there is no room for a record the memory is asked for then and there, by a system call that
+ * may last. So another thread asks for it before: one at a time, and the one that makes copies.
+ * journal_needs() says what, if it is time; journal_fetch() asks for it, and needs no lock;
+ * journal_add() makes it room. Fetch returns 0 or a negative errno, and then it is left at that.
+ */
+struct journal_extent {
+        unsigned area;
+        int64_t start; /* in the file */
+        uint64_t length;
+};
+
+static inline bool journal_is_low(const struct journal *journal)
+{
+        const struct journal_area *area = &journal->areas[journal->active];
+
+        return area->count >= area->low;
+}
+
+bool journal_needs(const struct journal *journal, struct journal_extent *ret);
+int journal_fetch(const struct journal *journal, const struct journal_extent *extent);
+void journal_add(struct journal *journal, const struct journal_extent *extent);
 
 /*
  * A copy: begin; write the state with journal_copy(), and whatever changes of what has been written

@@ -30,8 +30,18 @@ struct journal_header {
 
 #define JOURNAL_HEADER_SIZE 4096u
 
-/* Memory is taken in pieces of this many bytes. */
+/* Memory is taken in pieces of this many bytes, or in several of them at once. */
 #define JOURNAL_STEP (UINT64_C(64) << 10)
+
+/* More is asked for when a quarter of it is left: at full speed that is a moment. */
+static inline void journal_set_room(struct journal_area *area, uint64_t room)
+{
+        uint64_t least = JOURNAL_STEP / 2 / area->record_size;
+        uint64_t left = room / 4 > least ? room / 4 : least;
+
+        area->room = room;
+        area->low = room > left ? room - left : 0;
+}
 
 static inline uint64_t journal_mix(uint64_t hash, uint64_t word)
 {

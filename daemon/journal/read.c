@@ -53,15 +53,14 @@ int journal_read(const struct journal *journal, uint64_t index, void *record)
 void journal_continue(struct journal *journal, uint64_t count)
 {
         struct journal_area *area = &journal->areas[journal->active];
+        uint64_t room = (count * area->record_size + JOURNAL_STEP - 1) / JOURNAL_STEP *
+                        JOURNAL_STEP / area->record_size;
 
         check(journal_is_current(journal));
         area->count = count;
         atomic_store(&area->header->count, count);
         /* From the next whole step on: what there is already is not taken again. */
-        area->room = (count * area->record_size + JOURNAL_STEP - 1) / JOURNAL_STEP * JOURNAL_STEP /
-                     area->record_size;
-        if (area->room < count)
-                area->room = count;
+        journal_set_room(area, room > count ? room : count);
 }
 
 bool journal_is_current(const struct journal *journal)

@@ -263,6 +263,7 @@ static int end(struct pool *pool)
         copy->dirty = true;
         if (r < 0)
                 return r;
+        recorder->short_of = false;
         recorder->limit = 2 * journal_count(&recorder->journal) + RECORD_COPY_EVERY;
         copy->wanted = false;
         if (recorder->failed)
@@ -270,6 +271,34 @@ static int end(struct pool *pool)
                         "pool %s: its journal is whole again", pool->name);
         recorder->failed = false;
         return 0;
+}
+
+/*
+ * Memory that the journal or its copy will need soon: so that nobody has to wait for it under the
+ * lock. Where there is none, who needs it finds out.
+ */
+void copy_make_room(struct pool *pool)
+{
+        struct recorder *recorder = pool->recorder;
+        struct journal_extent extent;
+        bool needed;
+        int r;
+
+        if (!recorder || (!recorder->low && recorder->copy.phase == COPY_IDLE))
+                return;
+        {
+                LOCK_SCOPE_PATIENT(&pool->lock);
+                needed = journal_needs(&recorder->journal, &extent);
+                recorder->low = false;
+        }
+        if (!needed)
+                return;
+        r = journal_fetch(&recorder->journal, &extent);
+        LOCK_SCOPE_PATIENT(&pool->lock);
+        if (r == 0)
+                journal_add(&recorder->journal, &extent);
+        else
+                recorder->short_of = true;
 }
 
 /* A piece of it. Returns 1 when it is done, 0 before, or a negative errno. */

@@ -346,6 +346,9 @@ enum reclaim_result {
         RECLAIM_GONE,  /* the pool was freed */
 };
 
+/* Asks for memory that the journal or its copy will need soon. On the reclaim thread. */
+void copy_make_room(struct pool *pool);
+
 /* One bounded piece of a copy of the pool's journal; see copy.c. */
 enum reclaim_result copy_step(struct pool *pool, uint64_t now);
 

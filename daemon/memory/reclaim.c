@@ -263,6 +263,7 @@ enum reclaim_result reclaim_step(struct pool *pool, uint64_t now)
 
         if (retire_is_due(pool))
                 return retire_step(pool);
+        copy_make_room(pool);
         job = next_decommit(pool);
         if (job) {
                 decommit_run(job); /* clients wait for these: first, between any two punches */

@@ -109,6 +109,11 @@ static void write_record(struct pool *pool, const struct record *record)
                         pool->name);
                 reclaim_wake(pool, false);
         }
+        if (__builtin_expect(journal_is_low(&recorder->journal), 0) && !recorder->low &&
+                !recorder->short_of) {
+                recorder->low = true;
+                reclaim_wake(pool, false);
+        }
         if (__builtin_expect(recorder->copy.phase != COPY_IDLE, 0))
                 copy_follow(pool, record);
         else if (__builtin_expect(journal_count(&recorder->journal) >= recorder->limit, 0) &&

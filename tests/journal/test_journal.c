@@ -358,6 +358,77 @@ START_TEST(a_copy_that_could_not_grow_is_none)
 }
 END_TEST
 
+/* ---- memory ahead of time -------------------------------------------------------------------- */
+
+/* Behind those that there are. */
+static void append_more(uint64_t count)
+{
+        while (count--)
+                ck_assert_int_eq(append((uint32_t)journal_count(&journal)), 0);
+}
+
+START_TEST(room_that_was_fetched_is_used)
+{
+        const struct journal_area *area = &journal.areas[0];
+        struct journal_extent extent;
+        uint64_t room;
+
+        append_more(1);
+        room = area->room;
+        ck_assert(!journal_is_low(&journal));
+        ck_assert(!journal_needs(&journal, &extent));
+        append_more(area->low - 1);
+        ck_assert(journal_is_low(&journal));
+        ck_assert(journal_needs(&journal, &extent));
+        ck_assert_int_eq(journal_fetch(&journal, &extent), 0);
+        /* Whoever was quicker has made the same room already. */
+        append_more((room + 1 - area->low));
+        ck_assert_uint_eq(area->room, 2 * room);
+        journal_add(&journal, &extent);
+        ck_assert_uint_eq(area->room, 2 * room);
+        append_more((area->low - area->count));
+        ck_assert(journal_needs(&journal, &extent));
+        ck_assert_int_eq(journal_fetch(&journal, &extent), 0);
+        journal_add(&journal, &extent);
+        ck_assert_uint_gt(area->room, 2 * room);
+        ck_assert(!journal_needs(&journal, &extent));
+        append_more((area->room - area->count));
+        assert_reads(area->count, 0);
+}
+END_TEST
+
+START_TEST(an_area_that_is_full_needs_nothing)
+{
+        struct journal_extent extent;
+
+        while (journal.areas[0].room < FULL) {
+                if (!journal_needs(&journal, &extent))
+                        append_more(1);
+                else
+                        journal_add(&journal, &extent);
+        }
+        append_more((FULL - journal.areas[0].count));
+        ck_assert(journal_is_low(&journal));
+        ck_assert(!journal_needs(&journal, &extent));
+        ck_assert_int_eq(append(0), -ENOSPC);
+}
+END_TEST
+
+START_TEST(a_copy_has_its_room_first)
+{
+        struct journal_extent extent;
+
+        append_more(1);
+        ck_assert(!journal_needs(&journal, &extent));
+        journal_copy_begin(&journal);
+        ck_assert(journal_needs(&journal, &extent));
+        ck_assert_uint_eq(extent.area, !journal.active);
+        journal_add(&journal, &extent);
+        ck_assert(!journal_needs(&journal, &extent));
+        journal_copy_abandon(&journal);
+}
+END_TEST
+
 /* ---- versions -------------------------------------------------------------------------------- */
 
 START_TEST(a_newer_one_is_refused_and_left_alone)
@@ -437,6 +508,9 @@ int main(void)
         tcase_add_test(cases[2], what_is_no_journal_is_refused);
         tcase_add_test(cases[2], where_it_could_not_grow_it_has_failed);
         tcase_add_test(cases[2], a_copy_that_could_not_grow_is_none);
+        tcase_add_test(cases[2], room_that_was_fetched_is_used);
+        tcase_add_test(cases[2], an_area_that_is_full_needs_nothing);
+        tcase_add_test(cases[2], a_copy_has_its_room_first);
         tcase_add_test(cases[3], a_newer_one_is_refused_and_left_alone);
         tcase_add_test(cases[3], an_older_one_with_shorter_records_is_read);
         return harness_run(suite);

@@ -194,6 +194,29 @@ START_TEST(an_allocation_that_is_given_up_is_freed)
 }
 END_TEST
 
+START_TEST(the_journal_has_room_before_it_is_needed)
+{
+        const struct journal_area *area = &pool->recorder->journal.areas[0];
+        struct holder *holder = join(1);
+        uint64_t room = area->room;
+
+        while (!journal_is_low(&pool->recorder->journal)) {
+                begin(holder, 0, 0);
+                take(holder, 1, KIND_TMPFS);
+                ck_assert_int_eq(pool_decref(holder, pages(0, 1)), 0);
+                ck_assert_uint_eq(area->room, room);
+                ck_assert_int_eq(reclaim_finish(pool, &(struct range){0, FIXTURE_PAGE}, 1), 0);
+        }
+        reclaim_step(pool, clock_now());
+        ck_assert_uint_gt(area->room, room);
+        ck_assert(!journal_is_low(&pool->recorder->journal));
+        ck_assert(!pool->recorder->low && !pool->recorder->short_of);
+        assert_survives();
+        holder_free(holder);
+        fixture_tear_down();
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("resume");
@@ -207,5 +230,6 @@ int main(void)
         tcase_add_test(single, a_decref_in_parts_goes_on_where_it_was);
         tcase_add_test(single, an_allocation_that_is_being_prepared_is_not_there_yet);
         tcase_add_test(single, an_allocation_that_is_given_up_is_freed);
+        tcase_add_test(single, the_journal_has_room_before_it_is_needed);
         return harness_run(suite);
 }
