@@ -23,6 +23,9 @@ struct closer {
         pthread_t thread;
         int orders[2];
         atomic_uint pending;
+        atomic_uint begun; /* orders that the thread has begun */
+        atomic_uint done;
+        atomic_uint owners; /* the thread is one: the last one frees */
 };
 
 /* With no room for control data the kernel drops descriptors instead of delivering them. */
@@ -38,6 +41,14 @@ static void discard_received(int fd)
                         return;
                 }
         }
+}
+
+static void drop(struct closer *closer)
+{
+        if (atomic_fetch_sub(&closer->owners, 1) > 1)
+                return;
+        fd_close(closer->orders[0]);
+        free(closer);
 }
 
 static void carry_out(const struct order *order)
@@ -58,10 +69,14 @@ static void *run(void *context)
                 if (size < 0 && errno == EINTR)
                         continue;
                 if (size != sizeof(order))
-                        return NULL; /* the other end is closed: that was all */
+                        break; /* the other end is closed: that was all */
+                atomic_fetch_add(&closer->begun, 1);
                 carry_out(&order);
+                atomic_fetch_add(&closer->done, 1);
                 atomic_fetch_sub_explicit(&closer->pending, 1, memory_order_relaxed);
         }
+        drop(closer);
+        return NULL;
 }
 
 static int start_thread(struct closer *closer)
@@ -101,6 +116,7 @@ int closer_new(struct closer **ret)
 
         if (!closer)
                 return -ENOMEM;
+        atomic_init(&closer->owners, 2);
         r = start(closer);
         if (r < 0) {
                 free(closer);
@@ -110,21 +126,33 @@ int closer_new(struct closer **ret)
         return 0;
 }
 
-struct closer *closer_free(struct closer *closer)
+/* Waits for the thread's end, for a second at most. */
+static bool join(const struct closer *closer)
 {
         struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        return pthread_timedjoin_np(closer->thread, NULL, &until) == 0;
+}
+
+struct closer *closer_free(struct closer *closer)
+{
+        unsigned begun;
 
         if (!closer)
                 return NULL;
         fd_close(closer->orders[1]);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
-        if (pthread_timedjoin_np(closer->thread, NULL, &until) != 0) {
-                pthread_detach(closer->thread); /* it has `closer` still */
-                return NULL;
-        }
-        fd_close(closer->orders[0]);
-        free(closer);
+        do {
+                begun = atomic_load(&closer->begun);
+                if (join(closer)) {
+                        drop(closer);
+                        return NULL;
+                }
+                /* Where it was not let run, it is nobody's fault, and it will be. */
+        } while (atomic_load(&closer->begun) != begun || atomic_load(&closer->done) == begun);
+        pthread_detach(closer->thread);
+        drop(closer);
         return NULL;
 }
 

@@ -15,8 +15,9 @@ struct closer;
 int closer_new(struct closer **ret);
 
 /*
- * Ends the thread when it is through, and frees. A thread that is held up for longer than a second
- * is left behind, for the end of the process to end. NULL is fine; returns NULL.
+ * Ends the thread when it is through, and frees. A thread that one descriptor holds up for a second
+ * is left behind: it does the rest and frees, unless the process ends before. NULL is fine; returns
+ * NULL.
  */
 struct closer *closer_free(struct closer *closer);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,6 +69,50 @@ START_TEST(only_what_may_be_is_discarded)
 }
 END_TEST
 
+/* A TCP socket that waits in close(), for so many seconds, for its other end to read. *ret: that.
+ */
+static int make_lingering(int seconds, int *ret)
+{
+        const struct linger linger = {.l_onoff = 1, .l_linger = seconds};
+        struct sockaddr_in address = {.sin_family = AF_INET};
+        static const char bytes[65536];
+        socklen_t size = sizeof(address);
+        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+        ck_assert_int_eq(listen(listener, 1), 0);
+        ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, size), 0);
+        *ret = accept(listener, NULL, NULL);
+        ck_assert_int_ge(*ret, 0);
+        close(listener);
+        ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+        while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
+        }
+        return fd;
+}
+
+/* And nothing is left behind for good: neither what comes after it nor memory. */
+START_TEST(who_is_held_up_is_left_behind_and_frees)
+{
+        size_t before = harness_count_fds();
+        int other;
+
+        ck_assert_int_eq(closer_new(&closer), 0);
+        closer_close(closer, make_lingering(60, &other), false);
+        for (int i = 0; i < 10; i++)
+                closer_close(closer, open("/dev/null", O_RDONLY | O_CLOEXEC), false);
+        closer = closer_free(closer);
+        ck_assert_uint_gt(harness_count_fds(), before + 10);
+        close(other); /* which ends the waiting */
+        for (int i = 0; i < 6000 && harness_count_fds() != before; i++)
+                usleep(5000);
+        ck_assert_uint_eq(harness_count_fds(), before);
+}
+END_TEST
+
 START_TEST(out_of_memory_is_an_error)
 {
         int r;
@@ -82,11 +127,12 @@ END_TEST
 int main(void)
 {
         Suite *suite = suite_create("closer");
-        TCase *tests = harness_case(suite, "closer", 10);
+        TCase *tests = harness_case(suite, "closer", 60);
 
         tcase_add_test(tests, what_it_gets_is_closed);
         tcase_add_test(tests, it_is_through_when_it_is_freed);
         tcase_add_test(tests, only_what_may_be_is_discarded);
+        tcase_add_test(tests, who_is_held_up_is_left_behind_and_frees);
         tcase_add_test(tests, out_of_memory_is_an_error);
         return harness_run(suite);
 }
