@@ -2,6 +2,7 @@
 #include "fuzz/fuzz_packets.h"
 
 #include "base/check.h"
+#include "support/raw.h"
 
 #define OPERATIONS 24 /* of one request; raw packets have as many as they like */
 
@@ -29,34 +30,13 @@ size_t fuzz_make_hello(struct input *input, uint8_t *buffer)
         hello.read_only = how & 0x10;
         hello.private_pool = how & 0x20;
         hello.no_pool = how & 0x40;
+        hello.resumable = how & 0x80;
         message.body_case = FILEMEM__TO_DAEMON__BODY_HELLO;
         message.hello = &hello;
         return encode(&message, buffer);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------
- */
-
-struct operation {
-        Filemem__Operation operation;
-        union {
-                Filemem__Ping ping;
-                Filemem__Allocate allocate;
-                Filemem__Range range;
-                Filemem__Decommit decommit;
-                Filemem__Usage usage;
-                Filemem__UpdateUsage update_usage;
-                Filemem__PoolInfo pool_info;
-                Filemem__DaemonStatus daemon_status;
-                Filemem__Sessions sessions;
-                Filemem__Dump dump;
-                Filemem__OpenPeer open_peer;
-                Filemem__Pools pools;
-                Filemem__DestroyPool destroy_pool;
-                Filemem__KickSession kick_session;
-                Filemem__Reload reload;
-        } body;
-};
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void make_range(struct input *input, Filemem__Range *range, uint8_t how)
 {
@@ -104,9 +84,9 @@ static char *choose_pool(uint8_t how)
         return (char *)(uintptr_t)names[how / 8 % 4];
 }
 
-static void make_question(struct input *input, struct operation *operation, uint8_t how)
+static void make_question(struct input *input, struct raw_operation *operation, uint8_t how)
 {
-        switch (how % 7) {
+        switch (how % 9) {
         case 0:
                 MAKE(PING, ping, ping);
                 break;
@@ -130,6 +110,12 @@ static void make_question(struct input *input, struct operation *operation, uint
                 operation->body.sessions.after = take_byte(input);
                 operation->body.sessions.limit = take_byte(input);
                 break;
+        case 6:
+                MAKE(LIMITS, limits, limits);
+                break;
+        case 7:
+                MAKE(STATISTICS, statistics, statistics);
+                break;
         default:
                 MAKE(DUMP, dump, dump);
                 operation->body.dump.from = take_offset(input, how & 0x40);
@@ -137,7 +123,7 @@ static void make_question(struct input *input, struct operation *operation, uint
         }
 }
 
-static void make_administration(struct input *input, struct operation *operation, uint8_t how)
+static void make_administration(struct input *input, struct raw_operation *operation, uint8_t how)
 {
         switch (how % 6) {
         case 0:
@@ -162,7 +148,7 @@ static void make_administration(struct input *input, struct operation *operation
         }
 }
 
-static void make_operation(struct input *input, struct operation *operation)
+static void make_operation(struct input *input, struct raw_operation *operation)
 {
         uint8_t what = take_byte(input), how = take_byte(input);
 
@@ -200,7 +186,7 @@ static void make_operation(struct input *input, struct operation *operation)
 
 size_t fuzz_make_request(struct input *input, uint8_t *buffer)
 {
-        struct operation operations[OPERATIONS];
+        struct raw_operation operations[OPERATIONS];
         Filemem__Operation *list[OPERATIONS];
         Filemem__ToDaemon message = FILEMEM__TO_DAEMON__INIT;
         Filemem__Request request = FILEMEM__REQUEST__INIT;

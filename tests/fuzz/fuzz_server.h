@@ -13,7 +13,8 @@
 
 #define FUZZ_PAGE UINT64_C(4096)
 
-void fuzz_server_start(void);
+/* kept: with a store, as a daemon that may be started again. */
+void fuzz_server_start(bool kept);
 
 /* The client's end of a new connection. small: it takes few answers that are not read. */
 int fuzz_server_connect(bool small);
@@ -26,6 +27,9 @@ void fuzz_server_step(void);
 
 /* Whether tree, holdings and the server's counters say the same. */
 void fuzz_server_check(void);
+
+/* Whether what is written down says that too, so that a daemon could go on from here. */
+void fuzz_server_check_kept(void);
 
 /*
  * With all clients gone: within a while no session is left, nobody holds anything, and the kernel

@@ -8,7 +8,8 @@
  *      what the server counts is what there is
  *      what a client reads is a message, with a descriptor where one belongs and nowhere else
  *
- * and when all are gone nothing is held, stored or open.
+ * and when all are gone nothing is held, stored or open. With an odd number of bytes the daemon has
+ * a descriptor store, and what it has written down before they go says what each of them holds.
  *
  * A step is a byte that says what, a byte that says who, and what that needs. Packets are bytes of
  * the input, or are made from few of them, so that the fuzzer need not find out how a message is
@@ -129,30 +130,37 @@ static void hang_up(struct client *client)
         client->fd = client->memfd = -1;
 }
 
-static bool brings_peer(const Filemem__ToClient *message)
+static bool has_result(const Filemem__ToClient *message, Filemem__Result__BodyCase body)
 {
         if (message->body_case != FILEMEM__TO_CLIENT__BODY_REPLY)
                 return false;
         for (size_t i = 0; i < message->reply->n_results; i++)
-                if (message->reply->results[i]->body_case == FILEMEM__RESULT__BODY_PEER_OPENED)
+                if (message->reply->results[i]->body_case == body)
                         return true;
         return false;
 }
 
-/* The memory, which comes once; or the socket of a peer, which the next client is then. */
+/* The memory, which comes once; a page of statistics; or the socket of a peer, which the next
+ * client is then. */
 static void take_descriptor(
         struct client *client, const Filemem__ToClient *message, struct fdset *fds)
 {
         struct client *next = &clients[(size_t)(client - clients + 1) % CLIENTS];
         bool welcome = message->body_case == FILEMEM__TO_CLIENT__BODY_WELCOME;
+        bool peer = has_result(message, FILEMEM__RESULT__BODY_PEER_OPENED);
+        bool statistics = has_result(message, FILEMEM__RESULT__BODY_STATISTICS);
 
         if (welcome && !message->welcome->capacity) {
                 check(fds->count == 0); /* it is in no pool */
                 return;
         }
-        check(fds->count == (welcome || brings_peer(message)));
+        check(fds->count == (welcome || peer || statistics));
         if (!fds->count)
                 return;
+        if (statistics) {
+                close(fdset_steal(fds, 0));
+                return;
+        }
         if (welcome) {
                 check(client->memfd < 0);
                 client->memfd = fdset_steal(fds, 0);
@@ -291,11 +299,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         for (int i = 0; i < CLIENTS; i++)
                 clients[i] = (struct client){-1, -1};
-        fuzz_server_start();
+        fuzz_server_start(size % 2);
         while (input.left) {
                 take_step(&input);
                 fuzz_server_check();
         }
+        fuzz_server_check_kept();
         for (int i = 0; i < CLIENTS; i++)
                 hang_up(&clients[i]);
         fuzz_server_stop();

@@ -166,6 +166,8 @@ static void make_wire(void)
 #define KICK(session)     8, 4, session
 #define RELOAD            8, 5
 
+#define KEPT_HELLO(who) 1, who, 0x80, 0
+
 static const uint8_t one_life[] = {BEGIN(0), REQUEST(0, 2), ALLOCATE(8), PING, AS_IT_IS, TURN,
         WRITE(0, 0), REQUEST(0, 4), SCAN, STATUS, SESSIONS, DUMP, AS_IT_IS, TURN, STEP, TURN,
         RECEIVE(0), REQUEST(0, 2), DECOMMIT(0, 4), DECREF(2, 2), AS_IT_IS, TURN, STEP, TURN,
@@ -189,8 +191,17 @@ static const uint8_t peers_and_pools[] = {CONNECT(0), 1, 0, 0x20, 0, TURN, RECEI
         RECEIVE(2), BEGIN(3), REQUEST(3, 3), KICK(2), DESTROY_DEFAULT, RELOAD, AS_IT_IS, TURN, STEP,
         TURN, RECEIVE(3)};
 
+/* An odd number of bytes: the daemon has a store. */
+static const uint8_t kept[] = {CONNECT(0), KEPT_HELLO(0), CONNECT(1), KEPT_HELLO(1), TURN,
+        RECEIVE(0), RECEIVE(1), REQUEST(0, 2), ALLOCATE(8), OPEN_PEER, AS_IT_IS, TURN, RECEIVE(0),
+        REQUEST(1, 2), INCREF(2, 4), DECREF(0, 1), AS_IT_IS, TURN, STEP, REQUEST(0, 2),
+        DECREF(1, 2), KICK(3), AS_IT_IS, TURN, STEP, 12};
+
+_Static_assert(sizeof(kept) % 2, "it has a store");
+
 static void make_sessions(void)
 {
+        write_seed("kept", kept, sizeof(kept));
         write_seed("peers-and-pools", peers_and_pools, sizeof(peers_and_pools));
         write_seed("one-life", one_life, sizeof(one_life));
         write_seed("two-share", two_share, sizeof(two_share));
