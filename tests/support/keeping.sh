@@ -22,7 +22,7 @@ keeper_start() {
 
 keeper_read() {
         local line
-        IFS= read -r -t 30 -u "$keeper_out" line || line='no answer'
+        IFS= read -r -t 60 -u "$keeper_out" line || line='no answer'
         echo "$line"
 }
 
@@ -39,7 +39,7 @@ keeper_stop() {
 
 # wait_restarted WHAT PID: until another process serves.
 wait_restarted() {
-        wait_for "the service after $1" 30 is_another "$2"
+        wait_for "the service after $1" 60 is_another "$2"
         filememctl ping >/dev/null || fail "no answer after $1"
         expect "state after $1" active "$(property ActiveState)"
 }

@@ -5,6 +5,7 @@
     service_notify.py BUILD_FOLDER
 """
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -44,7 +45,7 @@ class Notify(unittest.TestCase):
 
     def ctl(self, *words):
         argv = [build + "/client/cli/filememctl", "--socket", self.socket, *words]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
     def test_ready_is_said_once_with_numbers_when_it_serves(self):
         systemd = self.launch().wait_ready()
@@ -56,7 +57,7 @@ class Notify(unittest.TestCase):
     def test_ready_is_not_said_with_a_mistake_in_the_configuration(self):
         self.write_config("what = ever\n")
         systemd = self.launch()
-        self.assertEqual(systemd.process.wait(10), 1)
+        self.assertEqual(systemd.process.wait(60), 1)
         self.assertEqual(systemd.count("READY"), 0)
 
     def test_status_is_refreshed_and_not_at_each_event(self):
@@ -64,9 +65,11 @@ class Notify(unittest.TestCase):
         begun = time.monotonic()
         for _ in range(20):
             self.assertEqual(self.ctl("ping").returncode, 0)
-        index = systemd.wait_for("STATUS", after=1)
-        status = systemd.message(index)["STATUS"]
-        self.assertGreaterEqual(int(status.split("; ")[-1].split()[0]), 20, status)
+
+        def requests(message):
+            return int(message.get("STATUS", "0").split("; ")[-1].split()[0])
+
+        systemd.wait(lambda messages: max(requests(message) for message in messages) >= 20)
         self.assertLessEqual(systemd.count("STATUS"), 2 + (time.monotonic() - begun) / 5)
 
     def test_watchdog_is_pinged_several_times_in_its_time(self):
@@ -104,18 +107,24 @@ class Notify(unittest.TestCase):
 
     def test_client_cannot_flood_the_log_and_what_is_left_out_is_said(self):
         self.launch().wait_ready()
+        begun = time.monotonic()
         for _ in range(300):
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
                 client.connect(self.socket)
                 client.send(b"what is this")
                 self.assertGreater(len(client.recv(65536)), 0)  # Goodbye
-        ended = [line for line in self.log().splitlines() if "ended session" in line]
-        self.assertEqual(len(ended), 10)
-        end = time.monotonic() + 40
-        wanted = "left out 290 more lines of the kind SESSION_ENDED, which user %d" % os.getuid()
-        while wanted not in self.log():
+        # Ten lines in ten seconds, and that is what it took, where the machine has nothing else to do.
+        most = 10 * (1 + int((time.monotonic() - begun) / 10))
+        left_out = r"left out (\d+) more lines of the kind SESSION_ENDED, which user %d" % os.getuid()
+        end = time.monotonic() + 60
+        while True:
+            written = self.log().count("ended session")
+            if written + sum(int(number) for number in re.findall(left_out, self.log())) == 300:
+                break
             self.assertLess(time.monotonic(), end, self.log())
             time.sleep(0.2)
+        self.assertGreaterEqual(written, 10)
+        self.assertLessEqual(written, most)
 
     def test_stopping_is_said_before_the_end(self):
         systemd = self.launch().wait_ready()
@@ -131,7 +140,7 @@ class Notify(unittest.TestCase):
             stdout=subprocess.DEVNULL,
         )
         systemd.start().wait_ready()
-        self.assertEqual(waiting.wait(10), 0)
+        self.assertEqual(waiting.wait(60), 0)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ filememd_accounting_here() {
         local daemon
         filememd --foreground --socket /tmp/here.sock 2>/tmp/here.log &
         daemon=$!
-        wait_for 'a daemon without sandbox' 10 filememctl --socket /tmp/here.sock ping >&2
+        wait_for 'a daemon without sandbox' 60 filememctl --socket /tmp/here.sock ping >&2
         filememctl --socket /tmp/here.sock status --json | grep -o '"accounting": *"[a-z]*"' | head -n 1
         kill $daemon
         wait $daemon
@@ -154,7 +154,7 @@ check_no_configuration() {
                 fail 'the journal does not say that there is no configuration'
         echo 'ok: without its configuration it does not start, and says so'
         mv /etc/filemem/away /etc/filemem/filememd.conf
-        wait_for 'the service when the configuration is back' 10 filememctl ping
+        wait_for 'the service when the configuration is back' 60 filememctl ping
 }
 
 check_stop() {

@@ -36,7 +36,7 @@ check_preference() {
         pid=$(property MainPID)
         keeper_start
         run_out_of_memory
-        wait_for 'end of what took all memory' 30 is_gone hog.service
+        wait_for 'end of what took all memory' 60 is_gone hog.service
         expect 'process of the daemon after somebody else was killed' "$pid" "$(property MainPID)"
         keeper_expect 'that' kept
         keeper_stop
@@ -53,8 +53,8 @@ check_oom_killer() {
         pid=$(property MainPID)
         keeper_start
         run_out_of_memory
-        wait_for 'the daemon is killed for lack of memory' 30 was_killed
-        wait_for 'end of what took all memory' 30 is_gone hog.service
+        wait_for 'the daemon is killed for lack of memory' 60 was_killed
+        wait_for 'end of what took all memory' 60 is_gone hog.service
         wait_restarted 'the OOM killer' "$pid"
         keeper_expect 'the OOM killer' "$after_restart"
         keeper_stop

@@ -66,10 +66,10 @@ hold() {
         pid=$(property MainPID)
         "$box_stage/tests/hold_thread" "$pid" "$thread" >/tmp/held &
         holder=$!
-        wait_for "the $thread thread is held" 5 grep -q held /tmp/held
+        wait_for "the $thread thread is held" 60 grep -q held /tmp/held
         "$@" >/dev/null 2>&1 </dev/null &
         asker=$!
-        wait_for "death of a daemon whose $thread thread is stuck" 20 is_dead "$pid"
+        wait_for "death of a daemon whose $thread thread is stuck" 60 is_dead "$pid"
         wait "$holder" || fail "the $thread thread was let go"
         wait "$asker" || :
 }
@@ -105,7 +105,7 @@ check_failing_binary() {
         mv /usr/sbin/filememd /usr/sbin/filememd.good
         cp /bin/false /usr/sbin/filememd
         send_signal KILL
-        wait_for 'ten failing starts' 30 has_failed_often
+        wait_for 'ten failing starts' 60 has_failed_often
         filememctl ping >/dev/null &
         waiting=$!
         mv /usr/sbin/filememd.good /usr/sbin/filememd

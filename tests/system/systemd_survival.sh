@@ -23,7 +23,7 @@ test_inside() {
                 "$(journalctl -q -o cat FILEMEM_EVENT=NOT_KEPT | wc -l)"
 
         # All have gone: the journal of sessions, memory and journal of the pool are what is kept.
-        wait_for 'an empty store' 10 has_stored 3
+        wait_for 'an empty store' 60 has_stored 3
         pid=$(property MainPID)
         systemctl restart filememd.service
         [ "$(property MainPID)" != "$pid" ] || fail 'it was not restarted'

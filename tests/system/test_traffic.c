@@ -96,6 +96,15 @@ static uint64_t measure_pings(struct raw *raw)
         return times[100];
 }
 
+/* The machine may have others to serve for a moment, and a flood that starves us does not end. */
+static bool pings_are_quick(struct raw *raw)
+{
+        for (int i = 0; i < 5; i++)
+                if (measure_pings(raw) < 20 * NSEC_PER_MSEC * harness_slowness())
+                        return true;
+        return false;
+}
+
 static void check_flood(void (*flood)(struct raw *raw))
 {
         struct daemon daemon;
@@ -111,7 +120,7 @@ static void check_flood(void (*flood)(struct raw *raw))
         for (int i = 0; i < 4; i++)
                 floods[i] = start_flood(&daemon, flood);
         usleep(100000); /* so that the flood has risen */
-        ck_assert_uint_lt(measure_pings(&raw), 20 * NSEC_PER_MSEC * harness_slowness());
+        ck_assert(pings_are_quick(&raw));
         ck_assert_uint_lt(resident(&daemon), before + (UINT64_C(32) << 20) * harness_slowness());
         for (int i = 0; i < 4; i++) {
                 kill(floods[i], SIGKILL);
