@@ -57,7 +57,7 @@ static int check_metrics(const char *metrics)
         ck_assert_int_ge(pid, 0);
         if (!pid) {
                 dup2(fileno(file), STDIN_FILENO);
-                execlp("promtool", "promtool", "check", "metrics", (char *)NULL);
+                execl(FILEMEM_PROMTOOL, "promtool", "check", "metrics", (char *)NULL);
                 _exit(127);
         }
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -53,7 +53,7 @@ static void become_prometheus(const char *config)
                 listen, sizeof(listen), "--web.listen-address=127.0.0.1:%u", scene.prometheus.port);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(null, STDERR_FILENO);
-        execlp("prometheus", "prometheus", file, storage, listen, (char *)NULL);
+        execl(FILEMEM_PROMETHEUS, "prometheus", file, storage, listen, (char *)NULL);
         _exit(127);
 }
 
