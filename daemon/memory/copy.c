@@ -266,9 +266,6 @@ static int end(struct pool *pool)
         recorder->short_of = false;
         recorder->limit = 2 * journal_count(&recorder->journal) + RECORD_COPY_EVERY;
         copy->wanted = false;
-        if (recorder->failed)
-                log_event(LOG_JOURNAL_WHOLE, log_of_pool(pool->name),
-                        "pool %s: its journal is whole again", pool->name);
         recorder->failed = false;
         return 0;
 }
@@ -316,6 +313,23 @@ static int step(struct pool *pool)
         return r < 0 ? r : 1;
 }
 
+/* Here, and not where it comes about: a line may take its time, and that is under the lock. */
+static void tell(struct pool *pool)
+{
+        struct recorder *recorder = pool->recorder;
+        bool failed = recorder->failed;
+
+        if (failed && !recorder->told)
+                log_event(LOG_JOURNAL_FULL, log_of_pool(pool->name),
+                        "pool %s: no memory for its journal: until there is, the sessions in it "
+                        "do not survive the daemon",
+                        pool->name);
+        if (!failed && recorder->told)
+                log_event(LOG_JOURNAL_WHOLE, log_of_pool(pool->name),
+                        "pool %s: its journal is whole again", pool->name);
+        recorder->told = failed;
+}
+
 enum reclaim_result copy_step(struct pool *pool, uint64_t now)
 {
         struct recorder *recorder = pool->recorder;
@@ -324,6 +338,7 @@ enum reclaim_result copy_step(struct pool *pool, uint64_t now)
 
         if (!recorder || !recorder->copy.wanted)
                 return RECLAIM_DONE;
+        tell(pool);
         copy = &recorder->copy;
         if (now < copy->retry_at)
                 return RECLAIM_LATER;
@@ -332,6 +347,7 @@ enum reclaim_result copy_step(struct pool *pool, uint64_t now)
                 copy->dirty = false;
                 r = step(pool);
         }
+        tell(pool);
         /* What it took is given back at once, and asked for again before the next one. */
         if (r && copy->dirty && journal_clear(&recorder->journal) == 0)
                 copy->dirty = false;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/check.h"
-#include "base/log.h"
 #include "memory/private.h"
 
 #include <errno.h>
@@ -103,10 +102,6 @@ static void write_record(struct pool *pool, const struct record *record)
                 !recorder->failed) {
                 recorder->failed = true;
                 recorder->copy.wanted = true;
-                log_event(LOG_JOURNAL_FULL, log_of_pool(pool->name),
-                        "pool %s: no memory for its journal: until there is, the sessions in it "
-                        "do not survive the daemon",
-                        pool->name);
                 reclaim_wake(pool, false);
         }
         if (__builtin_expect(journal_is_low(&recorder->journal), 0) && !recorder->low &&

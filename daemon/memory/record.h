@@ -86,12 +86,13 @@ struct recorder {
         uint32_t slot_low;     /* all below are in use */
         struct holder **index; /* those that wait to be claimed, by session */
         uint32_t index_count;
-        bool failed;      /* somebody was told */
-        _Atomic bool low; /* the reclaim thread knows that memory is needed soon, */
-        bool short_of;    /* and could not get it: no more of that before the next copy */
-        bool stopped;     /* nothing is written any more */
-        uint64_t limit;   /* records, from which on a copy is wanted */
-        unsigned piece;   /* entries that are copied under one hold of the lock */
+        _Atomic bool failed; /* its journal had no memory: what it says is not all, */
+        bool told;           /* and that was said, by the reclaim thread */
+        _Atomic bool low;    /* the reclaim thread knows that memory is needed soon, */
+        bool short_of;       /* and could not get it: no more of that before the next copy */
+        bool stopped;        /* nothing is written any more */
+        uint64_t limit;      /* records, from which on a copy is wanted */
+        unsigned piece;      /* entries that are copied under one hold of the lock */
         struct record_copy copy;
 };
 

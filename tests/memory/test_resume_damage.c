@@ -3,6 +3,7 @@
 #include "memory/reborn.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "journal/private.h"
 #include "support/fault.h"
 
@@ -237,6 +238,16 @@ START_TEST(without_memory_it_is_refused_and_nothing_leaks)
 }
 END_TEST
 
+static char said[256];
+
+/* A line may take its time: it is not said under a lock. */
+static bool note_event(const struct log_record *record)
+{
+        lock_assert_none();
+        strcat(strcat(said, record->event), " ");
+        return true;
+}
+
 START_TEST(where_the_journal_cannot_grow_a_copy_makes_it_whole)
 {
         struct holder *holder = join(1);
@@ -244,6 +255,7 @@ START_TEST(where_the_journal_cannot_grow_a_copy_makes_it_whole)
         size_t real = journal->area_size;
         struct pool *again;
 
+        log_set_sink(note_event);
         journal->area_size = JOURNAL_STEP; /* as if there were no memory for more */
         for (unsigned i = 0; i < 3000; i++) {
                 take(holder, 1, KIND_TMPFS);
@@ -258,6 +270,8 @@ START_TEST(where_the_journal_cannot_grow_a_copy_makes_it_whole)
         take(holder, 7, KIND_TMPFS);
         reclaim_all();
         ck_assert(!pool->recorder->failed);
+        ck_assert_str_eq(said, "JOURNAL_DAMAGED JOURNAL_FULL JOURNAL_WHOLE ");
+        log_set_sink(NULL);
         assert_survives();
         holder_free(holder);
         fixture_tear_down();
