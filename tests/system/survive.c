@@ -172,3 +172,30 @@ void survive_await_sessions(size_t count)
         }
         ck_abort_msg("%zu sessions, not %zu", found, count);
 }
+
+/* Returns how often the daemon was started for it. */
+static unsigned live_once(const char *config, long crash_at, void (*live)(void))
+{
+        unsigned starts;
+
+        manager_init(&manager, config, 64);
+        manager_set_restarts(&manager, true);
+        manager_launch(&manager, crash_at);
+        live();
+        /* What is left: the journal of sessions, and memory and journal of the default pool. */
+        manager_await_count(&manager, 0, 3);
+        starts = manager.starts;
+        ck_assert_uint_eq(manager.dropped, 0);
+        ck_assert_uint_eq(manager.others, 0);
+        manager_deinit(&manager);
+        return starts;
+}
+
+long survive_every_step(const char *config, void (*live)(void))
+{
+        long n = 1;
+
+        while (live_once(config, n, live) > 1)
+                n += harness_slowness();
+        return n;
+}

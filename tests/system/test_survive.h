@@ -42,6 +42,13 @@ const Filemem__Reply *survive_call(
 /* The pid of the daemon is another one than before. */
 void survive_restart(int number);
 
+/*
+ * Has clients live with a daemon that dies at its n-th step and is started again, for n from 1 on
+ * until it does not come to that step any more. After each life nothing of it may be kept. Returns
+ * that n.
+ */
+long survive_every_step(const char *config, void (*live)(void));
+
 /* How many sessions the daemon has, the one that asks included; asked by a client of its own. */
 size_t survive_count_sessions(void);
 

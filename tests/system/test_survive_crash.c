@@ -151,15 +151,11 @@ static void check_all(struct raw *raw)
         check_entry(reply->results[0]->dump->entries[4], 7, 22, 1);
 }
 
-/* A life with everything in it. Returns how often the daemon was started for it. */
-static unsigned live(long crash_at)
+/* A life with everything in it. */
+static void live(void)
 {
         struct raw raw;
-        unsigned starts;
 
-        manager_init(&manager, NULL, 64);
-        manager_set_restarts(&manager, true);
-        manager_launch(&manager, crash_at);
         survive_open_anyway(&raw, false);
         allocate_and_share(&raw);
         release_and_ask(&raw);
@@ -169,37 +165,24 @@ static unsigned live(long crash_at)
         use_private_pool();
         check_all(&raw);
         raw_close(&raw);
-        /* All is forgotten: the journal of sessions, and memory and journal of the default pool. */
-        manager_await_count(&manager, 0, 3);
-        starts = manager.starts;
-        ck_assert_uint_eq(manager.dropped, 0);
-        ck_assert_uint_eq(manager.others, 0);
-        manager_deinit(&manager);
-        return starts;
 }
 
 START_TEST(a_daemon_may_die_at_any_step)
 {
-        long n = 1;
+        long n = survive_every_step(NULL, live);
 
-        while (live(n) > 1)
-                n += harness_slowness();
         ck_assert_int_gt(n, 100);
         printf("%ld steps\n", n);
 }
 END_TEST
 
 /* The same through the library, which opens sessions while the daemon dies. */
-static unsigned live_with_the_library(long crash_at)
+static void live_with_the_library(void)
 {
         filemem_session *session, *peer;
         struct filemem_range range;
-        unsigned starts;
         int fd;
 
-        manager_init(&manager, NULL, 64);
-        manager_set_restarts(&manager, true);
-        manager_launch(&manager, crash_at);
         ck_assert_int_eq(filemem_open(manager.socket, NULL, &session), 0);
         ck_assert_int_eq(filemem_allocate(session, PAGES(4), FILEMEM_ANONYMOUS, &range), 0);
         ck_assert_uint_eq(range.start, 0);
@@ -210,20 +193,11 @@ static unsigned live_with_the_library(long crash_at)
         ck_assert_int_eq(filemem_release(peer, range), 0);
         filemem_close(peer);
         filemem_close(session);
-        manager_await_count(&manager, 0, 3);
-        starts = manager.starts;
-        ck_assert_uint_eq(manager.others, 0);
-        manager_deinit(&manager);
-        return starts;
 }
 
 START_TEST(the_library_notices_nothing_of_it)
 {
-        long n = 1;
-
-        while (live_with_the_library(n) > 1)
-                n += harness_slowness();
-        ck_assert_int_gt(n, 60);
+        ck_assert_int_gt(survive_every_step(NULL, live_with_the_library), 60);
 }
 END_TEST
 
