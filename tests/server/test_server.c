@@ -242,6 +242,18 @@ START_TEST(way_of_a_message_needs_no_allocation)
 }
 END_TEST
 
+/* Asks for one thing, where the n-th allocation fails. Returns whether there was one. */
+static bool ask_unluckily(struct raw *raw, struct raw_operation *operation, long n)
+{
+        uint64_t id = raw_request(raw, operation, 1);
+        bool happened = take_unlucky_turn(n);
+
+        await(raw);
+        ck_assert_int_eq(raw_receive_reply(raw, id)->results[0]->status,
+                happened ? FILEMEM__STATUS__STATUS_ENOMEM : FILEMEM__STATUS__STATUS_OK);
+        return happened;
+}
+
 /* A peer takes a session, a holder, and room in the event loop. */
 START_TEST(opening_a_peer_survives_every_failed_allocation)
 {
@@ -251,18 +263,11 @@ START_TEST(opening_a_peer_survives_every_failed_allocation)
         start_server();
         for (n = 0; happened; n++) {
                 struct raw_operation operation;
-                const Filemem__Reply *reply;
                 struct raw raw;
-                uint64_t id;
 
                 open_session(&raw);
                 raw_open_peer(&operation, false, "");
-                id = raw_request(&raw, &operation, 1);
-                happened = take_unlucky_turn(n);
-                await(&raw);
-                reply = raw_receive_reply(&raw, id);
-                ck_assert_int_eq(reply->results[0]->status,
-                        happened ? FILEMEM__STATUS__STATUS_ENOMEM : FILEMEM__STATUS__STATUS_OK);
+                happened = ask_unluckily(&raw, &operation, n);
                 ck_assert_uint_eq(count_holders(), happened ? 1 : 2);
                 close_session(&raw);
         }
@@ -280,18 +285,11 @@ START_TEST(opening_statistics_survives_every_failed_allocation)
         start_server();
         for (n = 0; happened; n++) {
                 struct raw_operation operation;
-                const Filemem__Reply *reply;
                 struct raw raw;
-                uint64_t id;
 
                 open_session(&raw);
                 raw_statistics(&operation);
-                id = raw_request(&raw, &operation, 1);
-                happened = take_unlucky_turn(n);
-                await(&raw);
-                reply = raw_receive_reply(&raw, id);
-                ck_assert_int_eq(reply->results[0]->status,
-                        happened ? FILEMEM__STATUS__STATUS_ENOMEM : FILEMEM__STATUS__STATUS_OK);
+                happened = ask_unluckily(&raw, &operation, n);
                 ck_assert_uint_eq(server->views.count, !happened);
                 if (!happened) {
                         close(raw.peer);
