@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proto/frame.h"
 
+#include "proto/varint.h"
+
 #include <errno.h>
 
 /* Numbers of fields, and that they have a length. */
@@ -8,24 +10,6 @@
 #define TAG_ID          (1 << 3)     /* of Request, as the following */
 #define TAG_OPERATION   (2 << 3 | 2)
 #define TAG_ACKNOWLEDGE (3 << 3)
-
-static size_t varint_length(uint64_t number)
-{
-        size_t length = 1;
-
-        while (number >>= 7)
-                length++;
-        return length;
-}
-
-/* Returns its end. */
-static uint8_t *put_varint(uint8_t *at, uint64_t number)
-{
-        for (; number >= 0x80; number >>= 7)
-                *at++ = (uint8_t)(number | 0x80);
-        *at++ = (uint8_t)number;
-        return at;
-}
 
 ssize_t frame_add(uint8_t *buffer, size_t size, size_t at, const Filemem__Operation *operation)
 {
@@ -35,18 +19,9 @@ ssize_t frame_add(uint8_t *buffer, size_t size, size_t at, const Filemem__Operat
         if (size - at < 1 + varint_length(length) + length)
                 return -EMSGSIZE;
         *next++ = TAG_OPERATION;
-        next = put_varint(next, length);
+        next = varint_put(next, length);
         next += protobuf_c_message_pack(&operation->base, next);
         return next - buffer;
-}
-
-/* What is 0 is left out. */
-static uint8_t *put_number(uint8_t *at, unsigned field, uint64_t number)
-{
-        if (!number)
-                return at;
-        *at++ = (uint8_t)(field << 3);
-        return put_varint(at, number);
 }
 
 /* No length is above 127. */
@@ -55,11 +30,11 @@ size_t frame_add_numbers(uint8_t *buffer, size_t at, Filemem__Operation__BodyCas
 {
         uint8_t *operation = buffer + at + 2, *next = operation, *numbers;
 
-        next = put_number(next, 1, no_reply);
+        next = varint_put_field(next, 1, no_reply);
         *next++ = (uint8_t)((unsigned)body << 3 | 2);
         numbers = ++next;
-        next = put_number(next, 1, first);
-        next = put_number(next, 2, second);
+        next = varint_put_field(next, 1, first);
+        next = varint_put_field(next, 2, second);
         numbers[-1] = (uint8_t)(next - numbers);
         buffer[at] = TAG_OPERATION;
         buffer[at + 1] = (uint8_t)(next - operation);
@@ -74,9 +49,9 @@ size_t frame_close(uint8_t *buffer, size_t end, uint64_t id, bool acknowledge)
         uint8_t *next = buffer + start;
 
         *next++ = TAG_REQUEST;
-        next = put_varint(next, length);
+        next = varint_put(next, length);
         *next++ = TAG_ID;
-        next = put_varint(next, id);
+        next = varint_put(next, id);
         if (acknowledge) {
                 *next++ = TAG_ACKNOWLEDGE;
                 *next = 1;

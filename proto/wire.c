@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proto/wire.h"
 
+#include "proto/frequent.h"
+
 #include <errno.h>
 
 static int decode(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
@@ -30,8 +32,11 @@ int wire_decode_to_daemon(
         struct arena *arena, const void *data, size_t size, Filemem__ToDaemon **ret)
 {
         ProtobufCMessage *message;
-        int r = decode(arena, &filemem__to_daemon__descriptor, data, size, &message);
+        int r;
 
+        if (size <= WIRE_MESSAGE_MAX && frequent_decode_request(arena, data, size, ret))
+                return 0;
+        r = decode(arena, &filemem__to_daemon__descriptor, data, size, &message);
         if (r < 0)
                 return r;
         *ret = (Filemem__ToDaemon *)message;
@@ -42,8 +47,11 @@ int wire_decode_to_client(
         struct arena *arena, const void *data, size_t size, Filemem__ToClient **ret)
 {
         ProtobufCMessage *message;
-        int r = decode(arena, &filemem__to_client__descriptor, data, size, &message);
+        int r;
 
+        if (size <= WIRE_MESSAGE_MAX && frequent_decode_reply(arena, data, size, ret))
+                return 0;
+        r = decode(arena, &filemem__to_client__descriptor, data, size, &message);
         if (r < 0)
                 return r;
         *ret = (Filemem__ToClient *)message;
@@ -57,5 +65,7 @@ ssize_t wire_encode_to_daemon(const Filemem__ToDaemon *message, uint8_t *buffer)
 
 ssize_t wire_encode_to_client(const Filemem__ToClient *message, uint8_t *buffer)
 {
-        return encode(&message->base, buffer);
+        size_t size = frequent_encode_reply(message, buffer);
+
+        return size ? (ssize_t)size : encode(&message->base, buffer);
 }
