@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "bench/partner.h"
 #include "bench/service.h"
 #include "bench/statistics.h"
@@ -127,6 +128,21 @@ static int add_pairs(struct talk *talk, uint64_t rounds)
         return 0;
 }
 
+/* What the daemon does to time a request: ns. */
+static double time_timing(void)
+{
+        static struct histogram histogram;
+        uint64_t start = clock_now(), before = start;
+
+        for (unsigned i = 0; i < 100000; i++) {
+                uint64_t now = clock_now();
+
+                histogram_add(&histogram, now - before);
+                before = now;
+        }
+        return (double)(before - start) / 100000;
+}
+
 static void report_talk(struct report *report, enum pinning pinning, struct talk *talk, uint64_t n,
         uint64_t rounds, uint64_t operations)
 {
@@ -135,6 +151,8 @@ static void report_talk(struct report *report, enum pinning pinning, struct talk
         report_add(row, "ns_per_op", (double)talk->time / (double)operations);
         report_add(row, "floor_ns", (double)talk->floor / (double)rounds);
         report_add(row, "floor_64_ns", (double)talk->pipelined / (double)rounds);
+        /* A round is two requests. */
+        report_add(row, "timing_share", time_timing() * 2 * (double)rounds / (double)talk->time);
         if (talk->time_count) {
                 report_add(row, "p50_ns", statistics_percentile(talk->times, talk->time_count, 50));
                 report_add(row, "p99_ns", statistics_percentile(talk->times, talk->time_count, 99));
