@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/pools.h"
+#include "server/pools_parts.h"
 
 #include "base/check.h"
-#include "base/cleanup.h"
 #include "base/error.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -61,7 +59,7 @@ static void set_pool(struct served *served, struct pool *pool, const struct pool
         served->options.name = information.name;
 }
 
-static void free_served(struct served *served)
+void served_free(struct served *served)
 {
         if (served->pools->forget && served->pool)
                 served->pools->forget(served);
@@ -74,11 +72,7 @@ static void free_served(struct served *served)
         free(served);
 }
 
-#define NO_MAKER ((uid_t)-1)
-
-/* Not in the list yet. maker: of a private one. Returns 0, OUTCOME_STORE_FULL or a negative errno.
- */
-static int new_served(struct pools *pools, const struct pool_options *options,
+int served_new(struct pools *pools, const struct pool_options *options,
         const struct limits_set *limits, uid_t maker, struct served **ret)
 {
         struct served *served = make_served(pools, limits);
@@ -88,7 +82,7 @@ static int new_served(struct pools *pools, const struct pool_options *options,
         if (!served)
                 return -ENOMEM;
         served->id = pools->next_id++;
-        served->is_private = maker != NO_MAKER;
+        served->is_private = maker != SERVED_NO_MAKER;
         served->uid = served->is_private ? maker : 0;
         r = pool_new(pools->memory, options, &pool);
         if (r == 0) {
@@ -96,14 +90,14 @@ static int new_served(struct pools *pools, const struct pool_options *options,
                 r = pools->keep ? pools->keep(served) : 0;
         }
         if (r) {
-                free_served(served);
+                served_free(served);
                 return r;
         }
         *ret = served;
         return 0;
 }
 
-static void keep_served(struct pools *pools, struct served *served)
+void served_enlist(struct pools *pools, struct served *served)
 {
         TAILQ_INSERT_TAIL(&pools->list, served, link);
         pools->count++;
@@ -122,7 +116,7 @@ int pools_adopt(struct pools *pools, struct pool *pool, const struct pool_option
         served->uid = uid;
         served->kept = true;
         served->state = is_private ? SERVED_OPEN : SERVED_DRAINING;
-        keep_served(pools, served);
+        served_enlist(pools, served);
         return 0;
 }
 
@@ -130,10 +124,10 @@ static void forget_served(struct served *served)
 {
         TAILQ_REMOVE(&served->pools->list, served, link);
         served->pools->count--;
-        free_served(served);
+        served_free(served);
 }
 
-static void forget_unused(struct served *served)
+void served_forget_unused(struct served *served)
 {
         if (!served->users && (served->is_private || served->state != SERVED_OPEN))
                 forget_served(served);
@@ -151,7 +145,7 @@ struct served *served_release(struct served *served)
                 return NULL;
         check(served->users > 0);
         served->users--;
-        forget_unused(served);
+        served_forget_unused(served);
         return NULL;
 }
 
@@ -159,7 +153,7 @@ void pools_settle(struct pools *pools, struct served *served)
 {
         if (served->is_private)
                 limits_account_set(served->account, &pools->private_limits);
-        forget_unused(served);
+        served_forget_unused(served);
 }
 
 void served_destroy(struct served *served)
@@ -170,7 +164,7 @@ void served_destroy(struct served *served)
         served->state = SERVED_DESTROYED;
         if (event_add(&served->deadline, &destroy_patience) < 0)
                 event_active(&served->deadline, EV_TIMEOUT, 0);
-        forget_unused(served);
+        served_forget_unused(served);
 }
 
 void pools_init(struct pools *pools, struct event_base *base, struct memory *memory,
@@ -268,137 +262,10 @@ int pools_make_private(struct pools *pools, const struct identity *identity, str
                 return OUTCOME_POOL_DENIED;
         snprintf(name, sizeof(name), "private:%llu", (unsigned long long)pools->next_id);
         options.name = name;
-        r = new_served(pools, &options, &pools->private_limits, identity->uid, &served);
+        r = served_new(pools, &options, &pools->private_limits, identity->uid, &served);
         if (r)
                 return r;
-        keep_served(pools, served);
+        served_enlist(pools, served);
         *ret = served_use(served);
         return 0;
-}
-
-/* ---- the configuration ----------------------------------------------------------------------- */
-
-/* What becomes of one pool that the configuration names. */
-struct plan {
-        struct served *served;
-        bool is_new;
-        struct access access;
-};
-
-static struct served *find_named(struct pools *pools, const char *name)
-{
-        struct served *served = pools_find(pools, name);
-
-        return served && !served->is_private && served->state != SERVED_DESTROYED ? served : NULL;
-}
-
-static int make_plan(struct pools *pools, const struct pools_rule *rule, struct plan *plan)
-{
-        int r = access_copy(rule->access, &plan->access);
-
-        if (r < 0)
-                return r;
-        plan->served = find_named(pools, rule->options->name);
-        if (plan->served)
-                return 0;
-        r = new_served(pools, rule->options, rule->limits, NO_MAKER, &plan->served);
-        plan->is_new = r == 0;
-        return r > 0 ? -ENOSPC : r;
-}
-
-static void drop_plans(struct plan *plans, size_t count)
-{
-        for (size_t i = 0; i < count; i++) {
-                access_deinit(&plans[i].access);
-                if (plans[i].is_new)
-                        free_served(plans[i].served);
-        }
-}
-
-static void warn_of_options(const struct served *served, const struct pool_options *options)
-{
-        if (served->options.capacity != options->capacity ||
-                served->options.exec != options->exec ||
-                served->options.zero_verify != options->zero_verify ||
-                served->options.huge_advise != options->huge_advise)
-                log_event(LOG_POOL_UNCHANGED, log_of_pool(served_name(served)),
-                        "pool %s: capacity, exec, zero and huge stay what it was made with",
-                        served_name(served));
-}
-
-static void carry_out(struct pools *pools, struct plan *plan, const struct pools_rule *rule)
-{
-        struct served *served = plan->served;
-
-        access_deinit(&served->access);
-        served->access = plan->access;
-        limits_account_set(served->account, rule->limits ? rule->limits : &limits_none);
-        served->state = SERVED_OPEN;
-        if (plan->is_new)
-                keep_served(pools, served);
-        else
-                warn_of_options(served, rule->options);
-}
-
-static bool is_planned(const struct served *served, const struct plan *plans, size_t count)
-{
-        for (size_t i = 0; i < count; i++)
-                if (plans[i].served == served)
-                        return true;
-        return false;
-}
-
-static void drain_others(struct pools *pools, const struct plan *plans, size_t count)
-{
-        struct served *served, *next;
-
-        for (served = TAILQ_FIRST(&pools->list); served; served = next) {
-                next = TAILQ_NEXT(served, link);
-                if (served->is_private || served->state != SERVED_OPEN ||
-                        is_planned(served, plans, count))
-                        continue;
-                log_event(LOG_POOL_DRAINED, log_of_pool(served_name(served)),
-                        "pool %s is not in the configuration any more: draining it",
-                        served_name(served));
-                served->state = SERVED_DRAINING;
-                forget_unused(served);
-        }
-}
-
-/* plans: room for as many as there are pools, all zeros. */
-static int configure(struct pools *pools, const struct pools_config *config, struct plan *plans)
-{
-        struct principals makers;
-        int r = principals_copy(&config->private_pools.access->join, &makers);
-
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < config->count; i++) {
-                r = make_plan(pools, &config->pools[i], &plans[i]);
-                if (r < 0) {
-                        drop_plans(plans, i + 1);
-                        principals_deinit(&makers);
-                        return r;
-                }
-        }
-        drain_others(pools, plans, config->count);
-        for (size_t i = 0; i < config->count; i++)
-                carry_out(pools, &plans[i], &config->pools[i]);
-        principals_deinit(&pools->private_makers);
-        pools->private_makers = makers;
-        pools->private_options = *config->private_pools.options;
-        pools->private_limits =
-                config->private_pools.limits ? *config->private_pools.limits : limits_none;
-        pools->private_options.name = NULL;
-        pools->admin_group = config->admin_group;
-        return 0;
-}
-
-int pools_configure(struct pools *pools, const struct pools_config *config)
-{
-        struct plan *plans = calloc(config->count + 1, sizeof(*plans));
-        int r = plans ? configure(pools, config, plans) : -ENOMEM;
-
-        free(plans);
-        return r;
 }
