@@ -14,7 +14,11 @@
 /* Some of them leave, and as many others come, while the journal is being written anew. */
 #define MOVING 10
 
+/* Records between which the journal is written anew, less some. */
+#define FAR 3500u
+
 static struct raw crowd[CROWD + MOVING];
+static struct raw busy;
 static const struct journal_header *header;
 
 static void begin(void)
@@ -24,21 +28,14 @@ static void begin(void)
         manager_init(&manager,
                 "[limits]\nuser_sessions = none\ntotal_sessions = none\n"
                 "[pool default]\njoin = *\n",
-                CROWD + 64);
+                CROWD + 65);
         manager_start(&manager);
         map = mmap(NULL, sizeof(*header), PROT_READ, MAP_SHARED, manager_find(&manager, "j"), 0);
         ck_assert_ptr_ne(map, MAP_FAILED);
         header = map;
+        survive_open(&busy, "busy");
         for (int i = 0; i < CROWD; i++)
                 survive_open(&crowd[i], "stays");
-}
-
-static void come_and_go(void)
-{
-        struct raw raw;
-
-        survive_open(&raw, "goes");
-        raw_close(&raw);
 }
 
 static uint32_t active(void)
@@ -52,12 +49,24 @@ static uint64_t seed_of_next(void)
         return *(volatile const uint64_t *)&header->areas[!active()].seed;
 }
 
-static void come_and_go_until_it_is_being_written(void)
+/* Has so many records written: that there is no such session is one each. */
+static void write_records(size_t count)
+{
+        struct raw_operation operations[100];
+
+        for (size_t i = 0; i < count; i++)
+                raw_kick_session(&operations[i], UINT64_MAX);
+        ck_assert_uint_eq(survive_call(&busy, operations, count, NULL)->n_results, count);
+}
+
+static void write_until_it_is_being_written_anew(void)
 {
         uint64_t seed = seed_of_next();
 
+        while (atomic_load(&header->areas[active()].count) < FAR)
+                write_records(100);
         for (int i = 0; i < 20000 && seed_of_next() == seed; i++)
-                come_and_go();
+                write_records(1);
         ck_assert_uint_ne(seed_of_next(), seed);
 }
 
@@ -76,9 +85,9 @@ static void move(void)
 
 static void assert_all_go_on(void)
 {
-        manager_await_count(&manager, 's', CROWD);
+        manager_await_count(&manager, 's', CROWD + 1);
         survive_restart(SIGKILL);
-        ck_assert_uint_eq(manager_count(&manager, 's'), CROWD);
+        ck_assert_uint_eq(manager_count(&manager, 's'), CROWD + 1);
         for (int i = 0; i < CROWD + MOVING; i++) {
                 if (crowd[i].fd < 0)
                         continue;
@@ -92,6 +101,7 @@ static void end(void)
         for (int i = 0; i < CROWD + MOVING; i++)
                 if (crowd[i].fd >= 0)
                         raw_close(&crowd[i]);
+        raw_close(&busy);
         manager_await_count(&manager, 's', 0);
         munmap((void *)(uintptr_t)header, sizeof(*header));
         manager_deinit(&manager);
@@ -103,7 +113,7 @@ START_TEST(all_go_on_when_it_dies_while_the_journal_is_written_anew)
 
         begin();
         before = active();
-        come_and_go_until_it_is_being_written();
+        write_until_it_is_being_written_anew();
         move();
         ck_assert_uint_eq(active(), before); /* it is under way */
         assert_all_go_on();
@@ -117,10 +127,10 @@ START_TEST(all_go_on_when_the_journal_was_written_anew)
 
         begin();
         before = active();
-        come_and_go_until_it_is_being_written();
+        write_until_it_is_being_written_anew();
         move();
         for (int i = 0; i < 1000 && active() == before; i++)
-                come_and_go();
+                write_records(1);
         ck_assert_uint_ne(active(), before);
         /* It has what there is, and not what there was. */
         ck_assert_uint_lt(atomic_load(&header->areas[active()].count), UINT64_C(4) * CROWD);
