@@ -172,6 +172,8 @@ START_TEST(a_child_that_keeps_the_socket_keeps_nothing_else)
         hostile_start(&hostile);
         heir = leave_heir(&hostile);
         honest_await_alone(&hostile.honest, "heir");
+        honest_check_level(&hostile.honest, "heir");
+        honest_check_memory(&hostile.honest, "heir");
         ck_assert_int_eq(kill(heir, 0), 0); /* it lives */
         ck_assert_int_eq(kill(heir, SIGKILL), 0);
         hostile_stop(&hostile);

@@ -59,6 +59,20 @@ static void connect_and_go(const struct hostile *hostile)
                 raw_close(&raw);
 }
 
+/* Keeps as many connections as it likes, and waits in each for what comes of it. */
+static void say_nothing(const struct hostile *hostile)
+{
+        struct raw raws[16];
+        size_t count = 0;
+
+        while (count < 16 && raw_try_connect(&raws[count], hostile->daemon.socket) == 0)
+                count++;
+        for (size_t i = 0; i < count; i++) {
+                raw_receive(&raws[i]);
+                raw_close(&raws[i]);
+        }
+}
+
 static void open_and_go(const struct hostile *hostile)
 {
         struct raw raw;
@@ -243,6 +257,7 @@ static const struct row {
         {"half a message and no end", half_a_message_and_no_end},
         {"too large", too_large},
         {"connect and go", connect_and_go},
+        {"say nothing", say_nothing},
         {"open and go", open_and_go},
         {"253 descriptors", send_253_descriptors},
         {"the connection itself", send_the_connection_itself},
