@@ -4,116 +4,19 @@
 #include "support/fault.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PATIENCE 20000 /* ms */
-
 /* Sizes that nobody has. The compiler would say so. */
 static volatile size_t all_there_is = SIZE_MAX;
-
-struct daemon heap_daemon;
-filemem_session *heap_session;
-filemem_heap *heap;
-
-filemem_session *heap_open(void)
-{
-        filemem_session *opened;
-
-        ck_assert_msg(
-                filemem_open(heap_daemon.socket, NULL, &opened) == 0, "%s", filemem_open_error());
-        return opened;
-}
-
-static void start_with(const char *config)
-{
-        daemon_start(&heap_daemon, config);
-        heap_session = heap_open();
-        ck_assert_int_eq(filemem_heap_create(heap_session, FILEMEM_TMPFS, NULL, &heap), 0);
-}
-
-void heap_start(void)
-{
-        start_with("[pool default]\ncapacity = 4G\n");
-}
-
-void heap_stop(void)
-{
-        heap = filemem_heap_destroy(heap);
-        filemem_close(heap_session);
-        daemon_stop(&heap_daemon);
-}
-
-void heap_replace(const struct filemem_heap_options *options)
-{
-        heap = filemem_heap_destroy(heap);
-        ck_assert_int_eq(filemem_heap_create(heap_session, FILEMEM_TMPFS, options, &heap), 0);
-}
-
-struct filemem_usage heap_pool_usage(void)
-{
-        filemem_session *asking = heap_open();
-        struct filemem_usage now;
-
-        ck_assert_int_eq(filemem_update_usage(asking, &now), 0);
-        filemem_close(asking);
-        return now;
-}
-
-struct filemem_heap_usage heap_usage_now(void)
-{
-        struct filemem_heap_usage now;
-
-        ck_assert_int_eq(filemem_heap_usage(heap, &now), 0);
-        return now;
-}
-
-static uint64_t sum(const uint64_t kinds[FILEMEM_KINDS])
-{
-        uint64_t total = 0;
-
-        for (int kind = 0; kind < FILEMEM_KINDS; kind++)
-                total += kinds[kind];
-        return total;
-}
-
-void heap_await(uint64_t allocated, uint64_t stored)
-{
-        struct filemem_usage now;
-
-        for (int i = 0; i < PATIENCE / 20; i++) {
-                now = heap_pool_usage();
-                if (sum(now.allocated) == allocated && now.total <= stored)
-                        return;
-                poll(NULL, 0, 20);
-        }
-        ck_abort_msg("%llu bytes are allocated and %llu stored",
-                (unsigned long long)sum(now.allocated), (unsigned long long)now.total);
-}
-
-static bool is_filled(const unsigned char *bytes, size_t size, unsigned char value)
-{
-        return bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
-static unsigned char *get(size_t size)
-{
-        unsigned char *object = filemem_heap_alloc(heap, size);
-
-        ck_assert_msg(object != NULL, "%zu bytes: %s: %s", size, strerror(errno),
-                filemem_last_error(heap_session));
-        return object;
-}
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
 START_TEST(a_new_heap_takes_nothing_of_the_pool)
 {
-        ck_assert_uint_eq(sum(heap_pool_usage().allocated), 0);
+        ck_assert_uint_eq(heap_sum(heap_pool_usage().allocated), 0);
         ck_assert_uint_eq(heap_usage_now().held, 0);
         ck_assert_uint_eq(heap_pool_usage().total, 0);
 }
@@ -128,14 +31,14 @@ START_TEST(objects_are_apart_and_keep_what_is_written)
         for (size_t i = 0; i < (size_t)COUNT * ROUNDS; i++) {
                 size_t size = sizes[i % COUNT] ? sizes[i % COUNT] : 1;
 
-                objects[i] = get(sizes[i % COUNT]);
+                objects[i] = heap_get(sizes[i % COUNT]);
                 ck_assert_uint_ge(filemem_heap_usable_size(heap, objects[i]), size);
                 memset(objects[i], (int)i, size);
         }
         for (size_t i = 0; i < (size_t)COUNT * ROUNDS; i++) {
                 size_t size = sizes[i % COUNT] ? sizes[i % COUNT] : 1;
 
-                ck_assert(is_filled(objects[i], size, (unsigned char)i));
+                ck_assert(heap_is_filled(objects[i], size, (unsigned char)i));
                 filemem_heap_free(heap, objects[i]);
         }
 }
@@ -143,13 +46,13 @@ END_TEST
 
 START_TEST(the_pool_accounts_what_the_heap_holds_under_its_kind)
 {
-        unsigned char *object = get(MIB);
+        unsigned char *object = heap_get(MIB);
         struct filemem_usage now;
 
         memset(object, 1, MIB);
         now = heap_pool_usage();
         ck_assert_uint_eq(now.allocated[FILEMEM_TMPFS], heap_usage_now().held);
-        ck_assert_uint_eq(now.allocated[FILEMEM_TMPFS], sum(now.allocated));
+        ck_assert_uint_eq(now.allocated[FILEMEM_TMPFS], heap_sum(now.allocated));
         ck_assert_uint_ge(now.committed[FILEMEM_TMPFS], MIB);
         ck_assert_uint_lt(now.committed[FILEMEM_TMPFS], MIB + 16 * PAGE);
         ck_assert_uint_ge(heap_usage_now().objects, MIB);
@@ -163,7 +66,7 @@ START_TEST(calloc_is_zero_where_others_have_been)
                         unsigned char *object = filemem_heap_calloc(heap, 3, size);
 
                         ck_assert_ptr_nonnull(object);
-                        ck_assert(is_filled(object, 3 * size, 0));
+                        ck_assert(heap_is_filled(object, 3 * size, 0));
                         memset(object, 0xff, 3 * size);
                         filemem_heap_free(heap, object);
                 }
@@ -206,13 +109,13 @@ START_TEST(realloc_keeps_the_contents_and_never_frees)
         for (size_t size = 20; size < 20 * MIB; size *= 3) {
                 object = filemem_heap_realloc(heap, object, size);
                 ck_assert_ptr_nonnull(object);
-                ck_assert(is_filled(object, size / 3 < 10 ? 10 : size / 3, 7));
+                ck_assert(heap_is_filled(object, size / 3 < 10 ? 10 : size / 3, 7));
                 memset(object, 7, size);
         }
         ck_assert_ptr_null(filemem_heap_realloc(heap, object, all_there_is));
         ck_assert_int_eq(errno, ENOMEM);
         ck_assert_ptr_null(filemem_heap_realloc(heap, object, (size_t)8 << 30));
-        ck_assert(is_filled(object, MIB, 7));
+        ck_assert(heap_is_filled(object, MIB, 7));
         object = filemem_heap_realloc(heap, object, nothing);
         ck_assert_ptr_nonnull(object);
         ck_assert_int_eq(object[0], 7);
@@ -229,7 +132,7 @@ START_TEST(what_is_larger_than_the_pool_is_refused_and_the_heap_goes_on)
         ck_assert_str_ne(filemem_last_error(heap_session), "");
         ck_assert_ptr_null(filemem_heap_alloc(heap, all_there_is));
         ck_assert_int_eq(errno, ENOMEM);
-        object = get((size_t)3 << 30);
+        object = heap_get((size_t)3 << 30);
         object[0] = object[((size_t)3 << 30) - 1] = 1;
         ck_assert_ptr_null(filemem_heap_alloc(heap, (size_t)2 << 30));
         filemem_heap_free(heap, object);
@@ -238,7 +141,7 @@ END_TEST
 
 START_TEST(free_leaves_errno_and_takes_null)
 {
-        unsigned char *object = get(5 * MIB);
+        unsigned char *object = heap_get(5 * MIB);
 
         errno = 1234;
         filemem_heap_free(heap, object);
@@ -246,173 +149,6 @@ START_TEST(free_leaves_errno_and_takes_null)
         filemem_heap_free(NULL, NULL);
         ck_assert_int_eq(errno, 1234);
         ck_assert_uint_eq(filemem_heap_usable_size(heap, NULL), 0);
-}
-END_TEST
-
-/* ---- giving back ----------------------------------------------------------------------------- */
-
-/* Objects of all sizes, up to so many bytes in all, touched and freed. */
-static void churn(uint64_t total)
-{
-        enum { COUNT = 4000 };
-        static unsigned char *objects[COUNT];
-        uint64_t used = 0;
-        size_t count = 0;
-
-        for (; count < COUNT && used < total; count++) {
-                size_t size = (size_t)64 << count % 14;
-
-                objects[count] = get(size);
-                memset(objects[count], 1, size);
-                used += size;
-        }
-        while (count)
-                filemem_heap_free(heap, objects[--count]);
-}
-
-START_TEST(purging_gives_all_that_is_free_to_the_host_and_the_pool)
-{
-        churn(64 * MIB);
-        ck_assert_uint_gt(heap_pool_usage().total, 32 * MIB);
-        ck_assert_int_eq(filemem_heap_purge(heap), 0);
-        ck_assert_uint_eq(heap_usage_now().unused, 0);
-        heap_await(heap_usage_now().held, 0);
-        ck_assert_uint_eq(filemem_lost_errors(heap_session, NULL, NULL, 0), 0);
-        churn(64 * MIB);
-}
-END_TEST
-
-START_TEST(what_decays_at_once_is_gone_without_a_purge)
-{
-        const struct filemem_heap_options options = {
-                .size = sizeof(options), .decay_ms = FILEMEM_HEAP_AT_ONCE};
-        unsigned char *object;
-
-        heap_replace(&options);
-        object = get(8 * MIB);
-        memset(object, 1, 8 * MIB);
-        ck_assert_uint_ge(heap_pool_usage().total, 8 * MIB);
-        filemem_heap_free(heap, object);
-        heap_await(heap_usage_now().held, 0);
-}
-END_TEST
-
-START_TEST(what_is_kept_stays_until_purged)
-{
-        const struct filemem_heap_options options = {
-                .size = sizeof(options), .decay_ms = FILEMEM_HEAP_KEEP};
-        unsigned char *object;
-
-        heap_replace(&options);
-        object = get(8 * MIB);
-        memset(object, 1, 8 * MIB);
-        filemem_heap_free(heap, object);
-        ck_assert_uint_ge(heap_usage_now().unused, 8 * MIB);
-        ck_assert_uint_ge(heap_pool_usage().total, 8 * MIB);
-        ck_assert_int_eq(filemem_heap_purge(heap), 0);
-        heap_await(heap_usage_now().held, 0);
-}
-END_TEST
-
-START_TEST(a_heap_that_keeps_its_ranges_decommits)
-{
-        const struct filemem_heap_options options = {.size = sizeof(options), .keep_ranges = true};
-        uint64_t held;
-
-        heap_replace(&options);
-        churn(64 * MIB);
-        held = heap_usage_now().held;
-        ck_assert_int_eq(filemem_heap_purge(heap), 0);
-        ck_assert_uint_eq(heap_usage_now().held, held);
-        heap_await(held, 0);
-        churn(48 * MIB);
-        ck_assert_uint_eq(heap_usage_now().held, held);
-}
-END_TEST
-
-START_TEST(destroying_gives_back_what_is_left)
-{
-        for (int i = 0; i < 100; i++)
-                memset(get((size_t)1 << i % 20), 1, (size_t)1 << i % 20);
-        heap = filemem_heap_destroy(heap);
-        ck_assert_ptr_null(heap);
-        heap_await(0, 0);
-        ck_assert_uint_eq(filemem_lost_errors(heap_session, NULL, NULL, 0), 0);
-}
-END_TEST
-
-START_TEST(populated_memory_is_stored_before_it_is_touched)
-{
-        const struct filemem_heap_options options = {.size = sizeof(options), .populate = true};
-        unsigned char *object;
-
-        heap_replace(&options);
-        object = get(4 * MIB);
-        ck_assert_uint_ge(heap_pool_usage().committed[FILEMEM_TMPFS], 4 * MIB);
-        ck_assert_uint_lt(heap_pool_usage().committed[FILEMEM_TMPFS], 5 * MIB);
-        ck_assert(is_filled(object, 4 * MIB, 0));
-        filemem_heap_free(heap, object);
-        ck_assert_int_eq(filemem_heap_purge(heap), 0);
-        heap_await(heap_usage_now().held, 0);
-        memset(get(4 * MIB), 1, 4 * MIB);
-}
-END_TEST
-
-/* ---- limits ---------------------------------------------------------------------------------- */
-
-static void start_limited(void)
-{
-        start_with("[pool default]\ncapacity = 4G\n[limits]\nsession_bytes = 16M\n");
-}
-
-static void start_few_ranges(void)
-{
-        start_with("[pool default]\ncapacity = 4G\n[limits]\nsession_ranges = 8\n");
-}
-
-START_TEST(a_limit_is_a_refusal_with_its_errno)
-{
-        enum { OBJECTS = 64 };
-        unsigned char *objects[OBJECTS];
-        size_t count = 0;
-
-        while (count < OBJECTS && (objects[count] = filemem_heap_alloc(heap, MIB)))
-                memset(objects[count++], 1, MIB);
-        ck_assert_int_eq(errno, EDQUOT);
-        ck_assert_str_ne(filemem_last_error(heap_session), "");
-        /* Growing in advance does not eat what is needed. */
-        ck_assert_uint_ge(count, 10);
-        while (count)
-                filemem_heap_free(heap, objects[--count]);
-        ck_assert_int_eq(filemem_heap_purge(heap), 0);
-        memset(get(MIB), 1, MIB);
-}
-END_TEST
-
-START_TEST(where_releases_are_refused_pages_are_decommitted)
-{
-        enum { OBJECTS = 600 };
-        static unsigned char *objects[OBJECTS];
-        uint64_t refused;
-
-        for (size_t i = 0; i < OBJECTS; i++)
-                memset(objects[i] = get(16UL * 1024), 1, 16UL * 1024);
-        for (size_t i = 0; i < OBJECTS; i += 2)
-                filemem_heap_free(heap, objects[i]);
-        ck_assert_int_eq(filemem_heap_purge(heap), 0);
-        /* What was decommitted is there to be used again. */
-        for (size_t i = 0; i < OBJECTS / 4; i += 2)
-                memset(objects[i] = get(16UL * 1024), 1, 16UL * 1024);
-        for (size_t i = 0; i < OBJECTS / 4; i += 2)
-                filemem_heap_free(heap, objects[i]);
-        for (size_t i = 1; i < OBJECTS; i += 2)
-                filemem_heap_free(heap, objects[i]);
-        ck_assert_int_eq(filemem_heap_purge(heap), 0);
-        /* Those before it was found out, at most. */
-        refused = filemem_lost_errors(heap_session, NULL, NULL, 0);
-        ck_assert_uint_gt(refused, 0);
-        ck_assert_uint_le(refused, 64);
-        heap_await(sum(heap_pool_usage().allocated), 64UL * 16 * 1024);
 }
 END_TEST
 
@@ -544,38 +280,18 @@ static TCase *objects_case(Suite *suite)
         return tests;
 }
 
-static TCase *giving_back_case(Suite *suite)
-{
-        TCase *tests = harness_case(suite, "Giving back", 60);
-
-        tcase_add_checked_fixture(tests, heap_start, heap_stop);
-        tcase_add_test(tests, purging_gives_all_that_is_free_to_the_host_and_the_pool);
-        tcase_add_test(tests, what_decays_at_once_is_gone_without_a_purge);
-        tcase_add_test(tests, what_is_kept_stays_until_purged);
-        tcase_add_test(tests, a_heap_that_keeps_its_ranges_decommits);
-        tcase_add_test(tests, destroying_gives_back_what_is_left);
-        tcase_add_test(tests, populated_memory_is_stored_before_it_is_touched);
-        return tests;
-}
-
 int main(void)
 {
         Suite *suite = suite_create("heap");
-        TCase *limits = harness_case(suite, "Limits", 60);
-        TCase *ranges = harness_case(suite, "Ranges", 60);
         TCase *arguments = harness_case(suite, "Arguments", 60);
 
-        tcase_add_checked_fixture(limits, start_limited, heap_stop);
-        tcase_add_test(limits, a_limit_is_a_refusal_with_its_errno);
-        tcase_add_checked_fixture(ranges, start_few_ranges, heap_stop);
-        tcase_add_test(ranges, where_releases_are_refused_pages_are_decommitted);
         tcase_add_checked_fixture(arguments, heap_start, heap_stop);
         tcase_add_test(arguments, wrong_arguments_are_refused);
         tcase_add_test(arguments, without_a_window_there_is_no_heap);
         tcase_add_test(arguments, more_heaps_than_threads_keep_caches_for);
         tcase_add_test(arguments, every_failed_allocation_of_the_library_itself_is_survived);
         objects_case(suite);
-        giving_back_case(suite);
+        heap_back_cases(suite);
         heap_process_case(suite);
         return harness_run(suite);
 }
