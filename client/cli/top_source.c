@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATIENCE UINT64_C(1000000000) /* ns: keys are not read meanwhile */
+/* ns. Keys are not read meanwhile; before there is anything to see nobody presses one. */
+#define PATIENCE       UINT64_C(1000000000)
+#define PATIENCE_FIRST UINT64_C(10000000000)
 
 static int open_own(struct top_source *source, char *text, size_t size)
 {
@@ -48,7 +50,7 @@ static int open_statistics(struct top_source *source, char *text, size_t size)
 
 int top_source_read(struct top_source *source, struct top_sample *sample, char *text, size_t size)
 {
-        uint64_t before = filemem_set_timeout(PATIENCE);
+        uint64_t before = filemem_set_timeout(source->answered ? PATIENCE : PATIENCE_FIRST);
         int r = 0;
 
         if (source->statistics) {
@@ -66,6 +68,7 @@ int top_source_read(struct top_source *source, struct top_sample *sample, char *
                         snprintf(text, size, "the statistics of the daemon have ended");
         }
         filemem_set_timeout(before);
+        source->answered |= r == 0;
         return r;
 }
 

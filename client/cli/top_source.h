@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filemem/statistics.h>
+#include <stdbool.h>
 
 #include "top_sample.h"
 
@@ -14,11 +15,13 @@ struct top_source {
         filemem_session *given;         /* tried first; not ours */
         filemem_session *own;           /* NULL: none */
         filemem_statistics *statistics; /* NULL: it is gone */
+        bool answered;                  /* there was a sample */
 };
 
 /*
  * Takes a sample. Returns 0, or a negative errno: where no daemon is there, or it does not answer
- * within a second, asking again later may find one. text: why, of `size` bytes.
+ * within a second (at first within ten), asking again later may find one. text: why, of `size`
+ * bytes.
  */
 int top_source_read(struct top_source *source, struct top_sample *sample, char *text, size_t size);
 

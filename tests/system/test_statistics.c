@@ -60,7 +60,7 @@ struct filemem_statistics_totals settle(const filemem_statistics *statistics)
         struct filemem_statistics_totals before, now;
 
         ck_assert_int_eq(filemem_statistics_totals(statistics, &before), 0);
-        for (int i = 0; i < 1000; i++) {
+        for (int i = 0; i < 3000; i++) {
                 ck_assert_int_eq(filemem_statistics_totals(statistics, &now), 0);
                 if (now.now > before.now + 2 * before.interval)
                         return now;
@@ -303,7 +303,7 @@ static void await_end(const filemem_statistics *statistics)
         struct filemem_statistics_totals totals;
         int r = 0;
 
-        for (int i = 0; i < 1000 && r == 0; i++) {
+        for (int i = 0; i < 3000 && r == 0; i++) {
                 r = filemem_statistics_totals(statistics, &totals);
                 usleep(10000);
         }
