@@ -78,7 +78,10 @@ int usage_ask(filemem_session *session, enum usage_by by, const char *pool, bool
  */
 const char *usage_read(const char *path, enum usage_by by, const char *pool, struct usage *ret);
 
-/* An order of rows, in which those of one group in one pool are the same: 0. */
+/*
+ * An order of rows, in which those of one group are the same: 0. Whatever the pool: that of the
+ * total is known only as long as there is one.
+ */
 int usage_compare(const struct usage_row *one, const struct usage_row *other);
 
 /* The rows in that order, for those who look for many. They may not change meanwhile. */
@@ -91,7 +94,7 @@ struct usage_index {
 int usage_index(const struct usage *usage, struct usage_index *ret);
 void usage_index_free(struct usage_index *index);
 
-/* The row of the same group in the same pool, or NULL. */
+/* The row of the same group, or NULL. */
 const struct usage_row *usage_find(const struct usage_index *index, const struct usage_row *like);
 
 /*

@@ -44,9 +44,7 @@ int usage_compare(const struct usage_row *one, const struct usage_row *other)
 {
         int r = (one->total > other->total) - (one->total < other->total);
 
-        if (r == 0)
-                r = strcmp(one->group, other->group);
-        return r ? r : strcmp(one->pool, other->pool);
+        return r ? r : strcmp(one->group, other->group);
 }
 
 static int compare_indexed(const void *a, const void *b)

@@ -149,6 +149,24 @@ START_TEST(the_share_of_the_host_is_told)
 }
 END_TEST
 
+/* The total of one pool has that pool, the total of two has none. */
+START_TEST(there_is_one_total_when_there_are_more_pools_than_before)
+{
+        char file[128], line[256];
+        json_t *list;
+
+        snprintf(file, sizeof(file), "%s/one", the_daemon.folder);
+        snprintf(line, sizeof(line), "usage default --by label --json >%s", file);
+        ctl_get(line);
+        snprintf(line, sizeof(line), "usage --by label --json --since %s", file);
+        list = ask(line, 3);
+        ck_assert_int_eq(number(list, 0, "allocated"), 0);
+        ck_assert_int_eq(number(list, 1, "allocated"), (int64_t)MIB);
+        ck_assert_int_eq(number(list, 2, "allocated"), (int64_t)MIB);
+        json_decref(list);
+}
+END_TEST
+
 START_TEST(changes_since_a_file_are_shown)
 {
         char file[128], line[256];
@@ -226,6 +244,7 @@ int main(void)
         tcase_add_test(tests, usage_is_by_user_and_label);
         tcase_add_test(tests, the_share_of_the_host_is_told);
         tcase_add_test(tests, changes_since_a_file_are_shown);
+        tcase_add_test(tests, there_is_one_total_when_there_are_more_pools_than_before);
         tcase_add_test(tests, a_while_is_compared_with_itself);
         tcase_add_test(tests, watching_goes_on_until_nobody_reads);
         tcase_add_test(tests, mistakes_are_told);
