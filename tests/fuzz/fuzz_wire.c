@@ -4,6 +4,7 @@
  *
  *      nothing is allocated but from the arena, and nothing is written outside of it
  *      what decodes encodes again, or is refused because it would be too long
+ *      what is decoded by hand is what protobuf-c makes of it, and encodes to the same bytes
  *      without the unknown fields, what was encoded decodes, and encodes to the same bytes
  *
  * protobuf-c is a shared library and not instrumented. So that the fuzzer sees where it gets to,
@@ -147,6 +148,9 @@ static void walk(ProtobufCMessage *message)
         }
 }
 
+/* For what protobuf-c makes of the same bytes. */
+static struct arena reference;
+
 /* ---- the promises ---------------------------------------------------------------------------- */
 
 /* Into a whole arena, without allocating. Returns what decoding says. */
@@ -179,6 +183,26 @@ static ssize_t encode(
         return size;
 }
 
+/* Some of it is decoded and encoded by hand, and protobuf-c finds the same there. */
+static void compare(const struct direction *direction, const ProtobufCMessage *message,
+        const struct buffer *encoded, ssize_t encoded_size, const uint8_t *data, size_t size)
+{
+        static uint8_t ours[WIRE_MESSAGE_MAX], theirs[WIRE_MESSAGE_MAX];
+        ProtobufCMessage *same;
+        size_t length = protobuf_c_message_get_packed_size(message);
+
+        if (encoded_size < 0)
+                return;
+        arena_reset(&reference);
+        same = protobuf_c_message_unpack(direction->descriptor, &reference.allocator, size, data);
+        check(same && (size_t)encoded_size == length);
+        check(protobuf_c_message_get_packed_size(same) == length);
+        protobuf_c_message_pack(message, ours);
+        protobuf_c_message_pack(same, theirs);
+        check(memcmp(ours, theirs, length) == 0);
+        check(memcmp(ours, encoded->bytes, length) == 0);
+}
+
 static void try_direction(
         const struct direction *direction, struct arena *arena, const uint8_t *data, size_t size)
 {
@@ -192,7 +216,8 @@ static void try_direction(
         note(direction, 5, arena->used);
         memset(first.canary, CANARY, CANARY_SIZE);
         memset(second.canary, CANARY, CANARY_SIZE);
-        encode(direction, message, &first);
+        encoded = encode(direction, message, &first);
+        compare(direction, message, &first, encoded, data, size);
         walk(message);
         encoded = encode(direction, message, &first);
         if (encoded < 0)
@@ -206,8 +231,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static struct arena arena;
 
-        if (!arena.block)
+        if (!arena.block) {
                 check(arena_init(&arena, WIRE_ARENA_SIZE) == 0);
+                check(arena_init(&reference, WIRE_ARENA_SIZE) == 0);
+        }
         allocations_watch();
         for (unsigned i = 0; i < sizeof(directions) / sizeof(directions[0]); i++)
                 try_direction(&directions[i], &arena, data, size);
