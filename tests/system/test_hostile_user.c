@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -25,9 +26,13 @@
 #define HOSTILE_REPLIES  (UINT64_C(4) << 20)
 #define HOSTILE_REQUESTS 8
 
+/* Rounds of checkerboards; each alone would be more ranges than that user may have. */
+#define CHECKERBOARDS 10
+
 /* How long it is looked at when it does what it can, and how long it may take until then. */
 #define AFTERWARDS (3 * NSEC_PER_SEC)
 #define PATIENCE   (60 * NSEC_PER_SEC)
+#define STALL      (2 * NSEC_PER_SEC)
 
 static const char hostile_config[] =
         "[daemon]\nsocket_mode = 0666\n"
@@ -116,8 +121,29 @@ static void ask_for_much(int fd)
         ask_and_ignore(fd, operations, WIRE_OPERATIONS_MAX);
 }
 
-/* Rounds of checkerboards; each alone would be more ranges than that user may have. */
-#define CHECKERBOARDS 10
+static int connect_one(const char *path)
+{
+        int fd = rounds_connect(path);
+
+        (void)!send(fd, "\x0a\x02\x08\x01", 4, MSG_NOSIGNAL);
+        return fd;
+}
+
+/* Whether the daemon has let it in no longer, or never. */
+static bool is_over(int fd)
+{
+        struct pollfd end = {.fd = fd};
+
+        return poll(&end, 1, 0) == 1 && end.revents & POLLHUP;
+}
+
+/* Some come again all the time: at first whoever it is, and then who was not let in. */
+static bool comes_again(int i, int fd, int round)
+{
+        if (i % 20 != round % 20)
+                return false;
+        return round < CHECKERBOARDS || is_over(fd);
+}
 
 /* Never ends by itself. In *round is how far it has come. */
 static void mean_harm(const char *path, _Atomic int *round)
@@ -133,10 +159,8 @@ static void mean_harm(const char *path, _Atomic int *round)
                 _exit(1);
         raw_open(&raw, path, "holes");
         start = raw_get(&raw, (HOLED_PAGES + 2 * WIRE_OPERATIONS_MAX) * PAGE, 1);
-        for (int i = 0; i < 2 * HOSTILE_SESSIONS; i++) {
-                fds[i] = rounds_connect(path);
-                (void)!send(fds[i], "\x0a\x02\x08\x01", 4, MSG_NOSIGNAL);
-        }
+        for (int i = 0; i < 2 * HOSTILE_SESSIONS; i++)
+                fds[i] = connect_one(path);
         for (;; ++*round) {
                 if (*round == CHECKERBOARDS)
                         make_holes(&raw, start);
@@ -145,10 +169,9 @@ static void mean_harm(const char *path, _Atomic int *round)
                                 make_checkerboard(fds[i]);
                         else
                                 ask_for_much(fds[i]);
-                        if (i % 20 == 19 && *round < CHECKERBOARDS) {
-                                close(fds[i]); /* some come again all the time */
-                                fds[i] = rounds_connect(path);
-                                (void)!send(fds[i], "\x0a\x02\x08\x01", 4, MSG_NOSIGNAL);
+                        if (comes_again(i, fds[i], *round)) {
+                                close(fds[i]);
+                                fds[i] = connect_one(path);
                         }
                 }
         }
@@ -170,7 +193,9 @@ static void watch(struct raw *raw, const struct daemon *daemon, const _Atomic in
         uint64_t before, uint64_t alone)
 {
         uint64_t most[7] = {0}, begun = clock_now(), full_at = 0, worst, middle;
+        uint64_t bound = (8 * alone + 2 * NSEC_PER_MSEC) * harness_slowness();
         uint64_t worst_middle = 0, worst_of_all = 0;
+        unsigned measured = 0, slow = 0;
 
         while (clock_now() < (full_at ? full_at + AFTERWARDS : begun + PATIENCE)) {
                 for (int i = 0; i < 7; i++) {
@@ -179,6 +204,8 @@ static void watch(struct raw *raw, const struct daemon *daemon, const _Atomic in
                         most[i] = used > most[i] ? used : most[i];
                 }
                 middle = rounds_measure(raw, &worst);
+                measured++;
+                slow += middle >= bound;
                 worst_middle = middle > worst_middle ? middle : worst_middle;
                 worst_of_all = worst > worst_of_all ? worst : worst_of_all;
                 if (!full_at && *round > CHECKERBOARDS)
@@ -204,8 +231,10 @@ static void watch(struct raw *raw, const struct daemon *daemon, const _Atomic in
         ck_assert_uint_le(most[6], HOSTILE_REQUESTS);
         if (harness_slowness() == 1) /* sanitizers take much themselves */
                 ck_assert_uint_le(rounds_read_status(daemon->pid, "VmHWM") - before, HOSTILE_BOUND);
-        ck_assert_uint_lt(worst_middle, (8 * alone + 2 * NSEC_PER_MSEC) * harness_slowness());
-        ck_assert_uint_lt(worst_of_all, 500 * NSEC_PER_MSEC * harness_slowness());
+        /* The machine may have others to serve for a moment. */
+        ck_assert_msg(slow <= measured / 4, "%u of %u times slow: %llu us", slow, measured,
+                (unsigned long long)worst_middle / 1000);
+        ck_assert_uint_lt(worst_of_all, STALL * harness_slowness());
 }
 
 START_TEST(user_who_means_harm_costs_a_bounded_amount_and_others_no_time)
