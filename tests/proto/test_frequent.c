@@ -298,6 +298,26 @@ START_TEST(a_reply_is_encoded_as_by_protobuf_c)
 }
 END_TEST
 
+/* Fields of a message that are not in a choice: those that are written whatever the body is. */
+static unsigned count_fixed(const ProtobufCMessageDescriptor *descriptor)
+{
+        unsigned count = 0;
+
+        for (unsigned i = 0; i < descriptor->n_fields; i++)
+                count += !(descriptor->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
+        return count;
+}
+
+/* Who adds a field to what is encoded by hand has to add it there, too. */
+START_TEST(every_field_of_a_reply_is_known_here)
+{
+        ck_assert_uint_eq(count_fixed(&filemem__to_client__descriptor), 0);
+        ck_assert_uint_eq(count_fixed(&filemem__reply__descriptor), 4);
+        ck_assert_uint_eq(count_fixed(&filemem__result__descriptor), 2);
+        ck_assert_uint_eq(count_fixed(&filemem__allocated__descriptor), 4);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("frequent");
@@ -310,5 +330,6 @@ int main(void)
         tcase_add_test(tests, what_is_longer_than_needed_is_the_same_number);
         tcase_add_test(tests, without_room_nothing_is_taken);
         tcase_add_test(tests, a_reply_is_encoded_as_by_protobuf_c);
+        tcase_add_test(tests, every_field_of_a_reply_is_known_here);
         return harness_run(suite);
 }
