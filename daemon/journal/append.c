@@ -158,7 +158,8 @@ int journal_copy_end(struct journal *journal)
                 return -ENOSPC;
         crash_point();
         journal->active = !journal->active;
-        atomic_store_explicit(&journal->header->active, journal->active, memory_order_release);
+        atomic_store_explicit(
+                &journal->header->active, journal_selector(journal->active), memory_order_release);
         crash_point();
         return 0;
 }

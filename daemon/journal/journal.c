@@ -129,14 +129,16 @@ int journal_create(struct journal *journal, const struct journal_format *format)
 static int check_header(struct journal *journal, const struct journal_format *format)
 {
         const struct journal_header *header = journal->header;
-        uint32_t active = atomic_load_explicit(&header->active, memory_order_acquire);
-        const struct journal_area_header *area;
+        uint32_t selector = atomic_load_explicit(&header->active, memory_order_acquire);
+        unsigned active = selector ? 1 : 0;
+        const struct journal_area_header *area = &header->areas[active];
 
-        if (memcmp(header->magic, JOURNAL_MAGIC, sizeof(JOURNAL_MAGIC)) != 0 || active > 1)
+        if (memcmp(header->magic, JOURNAL_MAGIC, sizeof(JOURNAL_MAGIC)) != 0)
                 return -EBADMSG;
         if (header->layout > JOURNAL_LAYOUT)
                 return -EPROTONOSUPPORT;
-        area = &header->areas[active];
+        if (selector != journal_selector(active))
+                return -EBADMSG;
         if (area->version > format->version)
                 return -EPROTONOSUPPORT;
         if (header->layout != JOURNAL_LAYOUT || header->area_size != format->area_size)

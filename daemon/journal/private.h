@@ -8,7 +8,7 @@
 
 /* The first page of the file. */
 #define JOURNAL_MAGIC  "filemem"
-#define JOURNAL_LAYOUT 1u
+#define JOURNAL_LAYOUT 2u
 
 struct journal_area_header {
         uint32_t version;
@@ -20,15 +20,24 @@ struct journal_area_header {
 };
 
 struct journal_header {
-        char magic[8];   /* written last */
-        uint32_t layout; /* of this header */
-        _Atomic uint32_t active;
+        char magic[8];           /* written last */
+        uint32_t layout;         /* of this header */
+        _Atomic uint32_t active; /* journal_selector() of an area */
         uint64_t area_size;
         uint64_t reserved;
         struct journal_area_header areas[2];
 };
 
 #define JOURNAL_HEADER_SIZE 4096u
+
+/*
+ * What selects an area, in one word as it is stored at once. The two differ in all bits: no byte of
+ * it that changes makes the other area, which is empty or old, the journal.
+ */
+static inline uint32_t journal_selector(unsigned area)
+{
+        return area ? UINT32_MAX : 0;
+}
 
 /* Memory is taken in pieces of this many bytes, or in several of them at once. */
 #define JOURNAL_STEP (UINT64_C(64) << 10)

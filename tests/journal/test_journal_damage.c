@@ -64,6 +64,22 @@ START_TEST(a_count_that_lags_behind_is_damage)
 }
 END_TEST
 
+/* The area that is not in use has nothing, and would be read as a journal of nothing. */
+START_TEST(no_bit_of_the_header_selects_the_other_area)
+{
+        uint32_t selector = atomic_load(&journal.header->active);
+        struct journal again;
+
+        append_many(30);
+        for (unsigned bit = 0; bit < 32; bit++) {
+                atomic_store(&journal.header->active, selector ^ UINT32_C(1) << bit);
+                ck_assert_int_eq(open_again(&again), -EBADMSG);
+        }
+        atomic_store(&journal.header->active, selector);
+        assert_reads(30, 0);
+}
+END_TEST
+
 START_TEST(a_damaged_header_is_no_journal_and_can_be_made_one)
 {
         struct journal again;
@@ -108,7 +124,7 @@ START_TEST(a_newer_one_is_refused_and_left_alone)
         ck_assert_int_eq(open_again(&again), -EPROTONOSUPPORT);
         ck_assert_mem_eq(before, journal.map, sizeof(before));
         journal.areas[journal.active].header->version = 3;
-        journal.header->layout = 2;
+        journal.header->layout++;
         ck_assert_int_eq(open_again(&again), -EPROTONOSUPPORT);
         ck_assert_int_eq(ftruncate(journal.fd, (off_t)4 * AREA), 0);
         ck_assert_int_eq(open_again(&again), -EPROTONOSUPPORT);
@@ -159,6 +175,7 @@ int main(void)
         tcase_add_test(damaged, a_record_in_another_place_is_damage);
         tcase_add_test(damaged, a_count_that_runs_ahead_is_damage);
         tcase_add_test(damaged, a_count_that_lags_behind_is_damage);
+        tcase_add_test(damaged, no_bit_of_the_header_selects_the_other_area);
         tcase_add_test(damaged, a_damaged_header_is_no_journal_and_can_be_made_one);
         tcase_add_test(damaged, what_is_no_journal_is_refused);
 

@@ -40,7 +40,7 @@ static void begin(void)
 
 static uint32_t active(void)
 {
-        return atomic_load(&header->active);
+        return atomic_load(&header->active) != journal_selector(0);
 }
 
 /* An area begins with a seed of its own. */

@@ -206,10 +206,16 @@ static struct journal_header *map_journal(const char *name)
         return header;
 }
 
+static struct journal_area_header *active_area(struct journal_header *header)
+{
+        return &header->areas[header->active != journal_selector(0)];
+}
+
 /* The first record of the active area. */
 static uint8_t *first_record(struct journal_header *header)
 {
-        ck_assert_uint_eq(header->active, 0); /* else it is beyond what is mapped */
+        ck_assert_uint_eq(
+                header->active, journal_selector(0)); /* else it is beyond what is mapped */
         return (uint8_t *)header + JOURNAL_HEADER_SIZE;
 }
 
@@ -287,7 +293,7 @@ static void refuse_newer(const char *name)
         survive_open(&raw, "");
         raw_get(&raw, SURVIVE_PAGE, 1);
         header = map_journal(name);
-        header->areas[header->active].version++;
+        active_area(header)->version++;
         manager_kill(&manager, SIGKILL);
         count = manager_count(&manager, 0);
         for (int i = 0; i < 3; i++) {
@@ -296,7 +302,7 @@ static void refuse_newer(const char *name)
                 ck_assert_uint_eq(manager_count(&manager, 0), count);
         }
         ck_assert(manager_log_has(&manager, "a newer filememd was here"));
-        header->areas[header->active].version--;
+        active_area(header)->version--;
         munmap(header, 1 << 20);
         manager_start(&manager);
         survive_resume(&raw);
@@ -324,10 +330,10 @@ START_TEST(what_an_older_daemon_left_is_read)
         headers[0] = map_journal("j");
         headers[1] = map_journal("j1");
         for (int i = 0; i < 2; i++)
-                versions[i] = headers[i]->areas[headers[i]->active].version--;
+                versions[i] = active_area(headers[i])->version--;
         survive_restart(SIGKILL);
         for (int i = 0; i < 2; i++) {
-                ck_assert_uint_eq(headers[i]->areas[headers[i]->active].version, versions[i]);
+                ck_assert_uint_eq(active_area(headers[i])->version, versions[i]);
                 munmap(headers[i], 1 << 20);
         }
         survive_resume(&raw);
