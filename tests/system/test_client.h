@@ -3,8 +3,6 @@
 
 #include <check.h>
 
-/* The socket of the daemon that runs for a test. */
-const char *test_client_socket(void);
-
-/* The part of the suite that is about system calls. */
+/* The parts of the suite that are about several processes and threads, and about system calls. */
+void test_client_processes(TCase *tests);
 void test_client_filter(TCase *tests);

@@ -2,6 +2,7 @@
 #include "test_client.h"
 
 #include "call_list.h"
+#include "client_fixture.h"
 #include "everything.h"
 #include "support/harness.h"
 
@@ -63,7 +64,7 @@ static void live_under_filter(const struct call_filter *filter)
         pthread_t thread;
 
         scene.filter = filter;
-        if (filemem_open(test_client_socket(), NULL, &scene.session) < 0 ||
+        if (filemem_open(the_daemon.socket, NULL, &scene.session) < 0 ||
                 pthread_create(&thread, NULL, run_thread, NULL) != 0)
                 _exit(FAILED);
         converse();
@@ -80,7 +81,7 @@ static void open_under_filter(const struct call_filter *filter)
         int fd;
 
         /* Who makes the session is another process as a rule; this one has left its own alone. */
-        if (filemem_open(test_client_socket(), NULL, &session) < 0 ||
+        if (filemem_open(the_daemon.socket, NULL, &session) < 0 ||
                 filemem_open_peer(session, NULL, &fd) < 0 || fcntl(fd, F_SETFD, 0) < 0)
                 _exit(FAILED);
         snprintf(number, sizeof(number), "%d", fd);
@@ -96,7 +97,7 @@ static void loop_under_filter(const struct call_filter *filter)
 {
         filemem_session *session;
 
-        if (filemem_open(test_client_socket(), NULL, &session) < 0 || call_filter_apply(filter) < 0)
+        if (filemem_open(the_daemon.socket, NULL, &session) < 0 || call_filter_apply(filter) < 0)
                 _exit(FAILED);
         syscall(__NR_exit_group, everything_in_a_loop(session));
 }
