@@ -42,9 +42,17 @@ static int take_usage(const filemem_session *session, const Filemem__Result *res
         return 0;
 }
 
-static int ask(filemem_session *session, Filemem__Operation *operation, struct filemem_usage *ret,
-        size_t size)
+/* pool_field: where the question, which is in the operation, has the name of the pool. */
+static int ask(filemem_session *session, Filemem__Operation *operation, const char *pool,
+        char **pool_field, struct filemem_usage *ret, size_t size)
 {
+        int r;
+
+        if (!session || !ret || size < KNOWN)
+                return -EINVAL;
+        r = arguments_check_pool(session, pool, pool_field);
+        if (r < 0)
+                return r;
         return call_take(session, operation, FILEMEM__RESULT__BODY_USAGE, take_usage,
                 &(struct sized){ret, size, 1});
 }
@@ -54,16 +62,10 @@ int filemem_usage_of_sized(
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__Usage usage = FILEMEM__USAGE__INIT;
-        int r;
 
-        if (!session || !ret || size < KNOWN)
-                return -EINVAL;
-        r = arguments_check_pool(session, pool, &usage.pool);
-        if (r < 0)
-                return r;
         operation.body_case = FILEMEM__OPERATION__BODY_USAGE;
         operation.usage = &usage;
-        return ask(session, &operation, ret, size);
+        return ask(session, &operation, pool, &usage.pool, ret, size);
 }
 
 int filemem_update_usage_of_sized(
@@ -71,16 +73,10 @@ int filemem_update_usage_of_sized(
 {
         Filemem__Operation operation = FILEMEM__OPERATION__INIT;
         Filemem__UpdateUsage usage = FILEMEM__UPDATE_USAGE__INIT;
-        int r;
 
-        if (!session || !ret || size < KNOWN)
-                return -EINVAL;
-        r = arguments_check_pool(session, pool, &usage.pool);
-        if (r < 0)
-                return r;
         operation.body_case = FILEMEM__OPERATION__BODY_UPDATE_USAGE;
         operation.update_usage = &usage;
-        return ask(session, &operation, ret, size);
+        return ask(session, &operation, pool, &usage.pool, ret, size);
 }
 
 int filemem_total_usage(filemem_session *session, uint64_t *ret)
