@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "peer.h"
+#include "scripted.h"
 #include "support/harness.h"
 
 #include <errno.h>
@@ -8,22 +8,6 @@
 #include <string.h>
 
 static const struct filemem_range page = {0, PEER_PAGE};
-
-/* A session with a peer that greets, does `script` and hangs up. */
-static struct peer peer;
-static filemem_session *session;
-
-static void begin(void (*script)(struct peer *peer), const void *argument)
-{
-        peer_start(&peer, script, argument);
-        session = peer_open(&peer);
-}
-
-static void end(void)
-{
-        filemem_close(session);
-        peer_stop(&peer);
-}
 
 /* ---- answers that make no sense, after which the session goes on ------------------------------
  */
@@ -86,12 +70,12 @@ START_TEST(an_odd_answer_fails_its_call_alone)
 {
         struct filemem_range range = {7, 8};
 
-        begin(answer_oddly, &odds[_i]);
+        scripted_begin(answer_oddly, &odds[_i]);
         ck_assert_int_eq(
                 filemem_allocate(session, PEER_PAGE, FILEMEM_SYSTEM, &range), odds[_i].expected);
         ck_assert_uint_eq(range.start, 7);
         ck_assert_int_eq(filemem_ping(session), 0);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -170,7 +154,7 @@ START_TEST(a_breach_of_the_protocol_ends_the_session_without_leaks)
         enum breach what = (enum breach)_i;
         size_t fds;
 
-        begin(breach, &what);
+        scripted_begin(breach, &what);
         fds = harness_count_fds();
         ck_assert_int_eq(filemem_ping(session), -EPROTO);
         ck_assert_str_ne(filemem_last_error(session), "");
@@ -178,7 +162,7 @@ START_TEST(a_breach_of_the_protocol_ends_the_session_without_leaks)
         ck_assert_int_eq(filemem_release(session, page), -EPROTO);
         ck_assert_uint_eq(harness_count_fds(), fds);
         peer_reach(&peer, 1);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -237,7 +221,7 @@ START_TEST(an_end_at_any_point_is_told_to_this_call_and_all_later_ones)
         uint64_t total;
         void *address;
 
-        begin(end_somehow, &ending);
+        scripted_begin(end_somehow, &ending);
         peer_reach(&peer, 1);
         ck_assert_int_eq(filemem_map(session, page, 3, &address), 0);
         ck_assert_int_eq(filemem_ping(session), expected[_i].first);
@@ -255,7 +239,7 @@ START_TEST(an_end_at_any_point_is_told_to_this_call_and_all_later_ones)
         ck_assert_int_eq(filemem_map(session, (struct filemem_range){PEER_CHUNK, 2 * PEER_CHUNK}, 3,
                                  &address),
                 0);
-        end();
+        scripted_end();
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "peer.h"
+#include "scripted.h"
 #include "support/harness.h"
 
 #include <errno.h>
@@ -8,22 +8,6 @@
 #include <stdlib.h>
 
 static const struct filemem_range page = {0, PEER_PAGE};
-
-/* A session with a peer that greets, does `script` and hangs up. */
-static struct peer peer;
-static filemem_session *session;
-
-static void begin(void (*script)(struct peer *peer), const void *argument)
-{
-        peer_start(&peer, script, argument);
-        session = peer_open(&peer);
-}
-
-static void end(void)
-{
-        filemem_close(session);
-        peer_stop(&peer);
-}
 
 /* ---- good answers ---------------------------------------------------------------------------- */
 
@@ -49,12 +33,12 @@ START_TEST(an_allocation_says_where)
 {
         struct filemem_range range;
 
-        begin(allocate_at_2m, NULL);
+        scripted_begin(allocate_at_2m, NULL);
         ck_assert_int_eq(filemem_allocate(session, 3 * PEER_PAGE, FILEMEM_TMPFS, &range), 0);
         ck_assert_uint_eq(range.start, 2 << 20);
         ck_assert_uint_eq(range.end, (2 << 20) + 3 * PEER_PAGE);
         ck_assert_str_eq(filemem_last_error(session), "");
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -83,13 +67,13 @@ static void check_operations(struct peer *where)
 
 START_TEST(each_call_is_its_operation)
 {
-        begin(check_operations, NULL);
+        scripted_begin(check_operations, NULL);
         ck_assert_int_eq(filemem_ping(session), 0);
         ck_assert_int_eq(filemem_incref(session, page), 0);
         ck_assert_int_eq(filemem_decref(session, page), 0);
         ck_assert_int_eq(filemem_decommit(session, page, FILEMEM_DECOMMIT_SHARED), 0);
         ck_assert_int_eq(filemem_release(session, page), 0);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -111,7 +95,7 @@ static void refuse(struct peer *where)
 
 START_TEST(a_refusal_is_its_errno_and_its_sentence_until_the_next_call)
 {
-        begin(refuse, NULL);
+        scripted_begin(refuse, NULL);
         ck_assert_int_eq(filemem_decommit(session, page, 0), -EBUSY);
         /* Nothing that a terminal would obey. */
         ck_assert_str_eq(filemem_last_error(session), "held?by others");
@@ -122,7 +106,7 @@ START_TEST(a_refusal_is_its_errno_and_its_sentence_until_the_next_call)
         ck_assert_str_eq(filemem_strerror(session, -EBUSY), strerrordesc_np(EBUSY));
         ck_assert_str_eq(filemem_strerror(session, INT_MIN), "unknown error");
         ck_assert_str_eq(filemem_strerror(session, -99999), "unknown error");
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -137,14 +121,14 @@ START_TEST(a_sentence_is_that_of_its_thread)
         pthread_t thread;
         void *seen;
 
-        begin(refuse, NULL);
+        scripted_begin(refuse, NULL);
         ck_assert_int_eq(filemem_decommit(session, page, 0), -EBUSY);
         ck_assert_int_eq(pthread_create(&thread, NULL, read_last_error, NULL), 0);
         pthread_join(thread, &seen);
         ck_assert_ptr_null(seen);
         ck_assert_str_ne(filemem_last_error(session), "");
         ck_assert_int_eq(filemem_ping(session), 0);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -162,7 +146,7 @@ START_TEST(what_is_plainly_wrong_is_not_sent)
         struct filemem_range range = {7, 8};
         void *address = &range;
 
-        begin(greet_only, NULL);
+        scripted_begin(greet_only, NULL);
         for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
                 ck_assert_int_eq(filemem_incref(session, wrong[i]), -EINVAL);
                 ck_assert_str_ne(filemem_last_error(session), "");
@@ -190,7 +174,7 @@ START_TEST(what_is_plainly_wrong_is_not_sent)
         ck_assert_ptr_null(filemem_kind_name(FILEMEM_KINDS));
         ck_assert_str_eq(filemem_kind_name(FILEMEM_PAGE_CACHE), "PageCache");
         peer_reach(&peer, 1);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -217,7 +201,7 @@ START_TEST(refused_releases_are_counted)
         char text[32] = "";
         int error = 1;
 
-        begin(refuse_releases, NULL);
+        scripted_begin(refuse_releases, NULL);
         ck_assert_uint_eq(filemem_lost_errors(session, &error, text, sizeof(text)), 0);
         ck_assert_int_eq(error, 0);
         ck_assert_int_eq(filemem_release(session, page), 0);
@@ -227,18 +211,18 @@ START_TEST(refused_releases_are_counted)
         ck_assert_uint_eq(filemem_lost_errors(session, &error, text, 5), 2);
         ck_assert_int_eq(error, -EACCES);
         ck_assert_str_eq(text, "not ");
-        end();
+        scripted_end();
 }
 END_TEST
 
 START_TEST(a_lost_error_is_seen_without_another_call)
 {
-        begin(refuse_releases, NULL);
+        scripted_begin(refuse_releases, NULL);
         ck_assert_int_eq(filemem_release(session, page), 0);
         while (filemem_lost_errors(session, NULL, NULL, 0) == 0)
                 poll(NULL, 0, 1);
         ck_assert_uint_eq(filemem_lost_errors(session, NULL, NULL, 0), 1);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -248,12 +232,12 @@ START_TEST(releases_go_on_when_the_daemon_cannot_get_rid_of_its_answers)
          */
         unsigned count = 20000 / harness_slowness();
 
-        begin(refuse_releases, NULL);
+        scripted_begin(refuse_releases, NULL);
         for (unsigned i = 0; i < count; i++)
                 ck_assert_int_eq(filemem_release(session, page), 0);
         ck_assert_int_eq(filemem_ping(session), 0);
         ck_assert_uint_eq(filemem_lost_errors(session, NULL, NULL, 0), count);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -279,13 +263,13 @@ START_TEST(empty_replies_to_releases_and_unknown_messages_are_fine)
 {
         int error;
 
-        begin(receipt_releases, NULL);
+        scripted_begin(receipt_releases, NULL);
         ck_assert_int_eq(filemem_release(session, page), 0);
         ck_assert_int_eq(filemem_release(session, page), 0);
         ck_assert_int_eq(filemem_ping(session), 0);
         ck_assert_uint_eq(filemem_lost_errors(session, &error, NULL, 0), 1);
         ck_assert_int_eq(error, -EDQUOT);
-        end();
+        scripted_end();
 }
 END_TEST
 

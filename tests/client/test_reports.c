@@ -1,26 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "peer.h"
+#include "scripted.h"
 #include "support/harness.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-
-/* A session with a peer that greets, does `script` and hangs up. */
-static struct peer peer;
-static filemem_session *session;
-
-static void begin(void (*script)(struct peer *peer), const void *argument)
-{
-        peer_start(&peer, script, argument);
-        session = peer_open(&peer);
-}
-
-static void end(void)
-{
-        filemem_close(session);
-        peer_stop(&peer);
-}
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
@@ -78,12 +62,12 @@ START_TEST(a_list_of_sessions_ascends_and_fits)
         struct filemem_session_info infos[3];
 
         memset(infos, 0x5a, sizeof(infos));
-        begin(send_sessions, &session_lists[_i]);
+        scripted_begin(send_sessions, &session_lists[_i]);
         ck_assert_int_eq(filemem_sessions(session, 10, infos, 2), session_lists[_i].expected);
         ck_assert_uint_eq(infos[2].session, UINT64_C(0x5a5a5a5a5a5a5a5a));
         if (session_lists[_i].expected > 0)
                 ck_assert_uint_eq(strlen(infos[0].label), 64);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -114,12 +98,12 @@ START_TEST(a_dump_ascends_lies_in_the_pool_and_fits)
         struct filemem_entry entries[3];
 
         memset(entries, 0x5a, sizeof(entries));
-        begin(send_dump, &dump_lists[_i]);
+        scripted_begin(send_dump, &dump_lists[_i]);
         ck_assert_int_eq(filemem_dump(session, 4096, entries, 2), dump_lists[_i].expected);
         ck_assert_uint_eq(entries[2].range.start, UINT64_C(0x5a5a5a5a5a5a5a5a));
         if (dump_lists[_i].expected > 0)
                 ck_assert_ptr_null(filemem_kind_name(entries[0].kind));
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -150,14 +134,14 @@ START_TEST(kinds_that_we_do_not_know_are_left_out)
 {
         struct filemem_usage usage;
 
-        begin(send_usage, NULL);
+        scripted_begin(send_usage, NULL);
         ck_assert_int_eq(filemem_usage(session, &usage), 0);
         for (int kind = 0; kind < FILEMEM_MAPPED; kind++)
                 ck_assert_uint_eq(usage.allocated[kind], 0);
         ck_assert_uint_eq(usage.allocated[FILEMEM_MAPPED], 5);
         ck_assert_uint_eq(usage.total, 9);
         ck_assert(usage.exact);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -174,13 +158,13 @@ START_TEST(of_a_structure_that_has_grown_the_rest_is_zero)
         struct later_usage later;
 
         memset(&later, 0x5a, sizeof(later));
-        begin(send_usage, NULL);
+        scripted_begin(send_usage, NULL);
         ck_assert_int_eq(filemem_usage_of_sized(session, NULL, &later.usage, sizeof(later)), 0);
         ck_assert_uint_eq(later.usage.total, 9);
         ck_assert_uint_eq(later.usage.allocated[FILEMEM_MAPPED], 5);
         ck_assert_uint_eq(later.more[0], 0);
         ck_assert_uint_eq(later.more[1], 0);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -190,11 +174,11 @@ START_TEST(what_pads_a_structure_is_not_written)
         struct filemem_usage usage;
 
         memset(&usage, 0x5a, sizeof(usage));
-        begin(send_usage, NULL);
+        scripted_begin(send_usage, NULL);
         ck_assert_int_eq(filemem_usage_of_sized(session, NULL, &usage, size), 0);
         ck_assert(usage.exact);
         ck_assert_int_eq(((unsigned char *)&usage)[size], 0x5a);
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -209,7 +193,7 @@ START_TEST(of_a_list_each_one_has_the_size_of_the_caller)
         struct later_info infos[3];
 
         memset(infos, 0x5a, sizeof(infos));
-        begin(send_sessions, &two);
+        scripted_begin(send_sessions, &two);
         ck_assert_int_eq(
                 filemem_sessions_sized(session, 10, &infos[0].info, 2, sizeof(infos[0])), 2);
         ck_assert_uint_eq(infos[0].info.session, 11);
@@ -218,7 +202,7 @@ START_TEST(of_a_list_each_one_has_the_size_of_the_caller)
         ck_assert_uint_eq(strlen(infos[1].info.label), 64);
         ck_assert_uint_eq(infos[1].more, 0);
         ck_assert_uint_eq(infos[2].more, UINT64_C(0x5a5a5a5a5a5a5a5a));
-        end();
+        scripted_end();
 }
 END_TEST
 
@@ -245,7 +229,7 @@ START_TEST(less_than_the_first_version_is_refused)
         const struct filemem_range page = {0, PEER_PAGE};
         filemem_queue *queue;
 
-        begin(greet_only, NULL);
+        scripted_begin(greet_only, NULL);
         ck_assert_int_eq(filemem_usage_of_sized(
                                  session, NULL, &any.usage, offsetof(struct filemem_usage, exact)),
                 -EINVAL);
@@ -264,7 +248,7 @@ START_TEST(less_than_the_first_version_is_refused)
         ck_assert_int_eq(filemem_next_sized(queue, &any.completion, 8), -EINVAL);
         filemem_queue_close(queue);
         peer_reach(&peer, 1);
-        end();
+        scripted_end();
 }
 END_TEST
 
