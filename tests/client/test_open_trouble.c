@@ -105,6 +105,18 @@ END_TEST
 /* ---- a daemon that dies while somebody opens --------------------------------------------------
  */
 
+static void open_and_ping(void (*script)(struct peer *peer))
+{
+        filemem_session *session;
+        struct peer peer;
+
+        peer_start(&peer, script, NULL);
+        session = peer_open(&peer);
+        ck_assert_int_eq(filemem_ping(session), 0);
+        filemem_close(session);
+        peer_stop(&peer);
+}
+
 /* Dies twice, before and after it has read the Hello, and is there again. */
 static void die_twice(struct peer *peer)
 {
@@ -118,14 +130,7 @@ static void die_twice(struct peer *peer)
 
 START_TEST(a_daemon_that_dies_meanwhile_is_waited_for)
 {
-        filemem_session *session;
-        struct peer peer;
-
-        peer_start(&peer, die_twice, NULL);
-        session = peer_open(&peer);
-        ck_assert_int_eq(filemem_ping(session), 0);
-        filemem_close(session);
-        peer_stop(&peer);
+        open_and_ping(die_twice);
 }
 END_TEST
 
@@ -148,14 +153,7 @@ static void die_and_come_back(struct peer *peer)
 
 START_TEST(nobody_who_listens_after_that_is_waited_for_too)
 {
-        filemem_session *session;
-        struct peer peer;
-
-        peer_start(&peer, die_and_come_back, NULL);
-        session = peer_open(&peer);
-        ck_assert_int_eq(filemem_ping(session), 0);
-        filemem_close(session);
-        peer_stop(&peer);
+        open_and_ping(die_and_come_back);
 }
 END_TEST
 

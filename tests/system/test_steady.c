@@ -8,6 +8,7 @@
 #include "support/count_allocations.h"
 #include "support/daemon.h"
 #include "support/harness.h"
+#include "support/temporary.h"
 #include "support/trace_calls.h"
 
 #include <fcntl.h>
@@ -186,9 +187,11 @@ static struct count_allocations *counts;
 
 static void start_counted(void)
 {
-        char path[] = "/dev/shm/filemem-test.XXXXXX";
-        int fd = mkostemp(path, O_CLOEXEC);
+        char path[128];
+        int fd;
 
+        ck_assert_int_eq(temporary_path(path, sizeof(path), "filemem-test.XXXXXX"), 0);
+        fd = mkostemp(path, O_CLOEXEC);
         ck_assert_int_ge(fd, 0);
         ck_assert_int_eq(ftruncate(fd, sizeof(*counts)), 0);
         counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
