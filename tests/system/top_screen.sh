@@ -100,12 +100,20 @@ run_top() {
         await 'h help, q quit'
 }
 
+# write_settings FILE: of the terminal. Each time has its own word for the end, as that of the last
+# time may still be on the screen; and it is typed in another way than it is printed.
+times=0
+write_settings() {
+        times=$((times + 1))
+        keys "clear; stty -g >'$1'; echo done=\$(($times))" Enter
+        await "^done=$times\$"
+}
+
 # The terminal has to be as it was before: its settings, its cursor, and what was on it.
 assert_clean() {
         await 'ready>'
         await_none 'h help, q quit'
-        keys "clear; stty -g >'$folder/stty.now'; echo done" Enter
-        await '^done'
+        write_settings "$folder/stty.now"
         cmp "$folder/stty" "$folder/stty.now" || fail 'the terminal is not what it was'
         [ "$(tmux display-message -p -t test '#{cursor_flag} #{alternate_on}')" = '1 0' ] ||
                 fail 'no cursor, or the other screen'
@@ -338,8 +346,7 @@ tell gamma +
 tell gamma +
 tmux -f /dev/null new-session -d -s test -x 80 -y 24 "PS1='ready> ' bash --norc --noprofile -i"
 await 'ready>'
-keys "stty -g >'$folder/stty'; clear; echo done" Enter
-await '^done'
+write_settings "$folder/stty"
 for test in batch what_is_shown sorting filter pause_and_help sizes scrolling signals stop_and_go_on \
         where_there_is_no_screen daemon_that_comes_again terminal_that_goes; do
         printf '%s\n' "$test"
