@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "config_value.h"
 
 #include <ctype.h>
@@ -94,6 +95,7 @@ static const struct key {
         {"log_level", DAEMON(log_level), config_parse_choice, log_levels},
         {"accounting", DAEMON(accounting), config_parse_choice, accountings},
         {"when_store_is_full", DAEMON(when_store_is_full), config_parse_choice, when_full},
+        {"busy_poll", DAEMON(busy_poll), config_parse_microseconds, NULL},
         {"admin_group", DAEMON(admin_group), config_parse_group, NULL},
         {"capacity", ANY_POOL(options.capacity), config_parse_capacity, NULL},
         {"exec", ANY_POOL(options.exec), config_parse_bool, NULL},
@@ -407,6 +409,7 @@ int config_load(const char *path, struct config *ret, char error[CONFIG_ERROR_MA
                 .accounting = ACCOUNTING_BEST,
                 .when_store_is_full = CONFIG_CONTINUE,
                 .admin_group = CONFIG_NO_GROUP,
+                .busy_poll = 50 * NSEC_PER_USEC,
                 .private_pools = {.options.name = "",
                         .limits = limits_none,
                         .access.join.everybody = true},

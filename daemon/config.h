@@ -39,6 +39,7 @@ struct config {
         enum accounting accounting;
         int when_store_is_full; /* enum config_when_full */
         gid_t admin_group;
+        uint64_t busy_poll;            /* ns */
         struct config_pool_list pools; /* the one named "default" is always there, and first */
         struct config_pool private_pools;
         struct limits_options limits;

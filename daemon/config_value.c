@@ -193,17 +193,28 @@ int config_parse_limit_size(const char *value, const void *argument, void *targe
         return take_limit(value, size, argument, target, error);
 }
 
+/* A number of units of so many ns each. */
+static int parse_time(
+        const char *value, uint64_t largest, uint64_t unit, uint64_t *ret, char *error)
+{
+        uint64_t number = 0;
+        int r = config_parse_number(value, &largest, &number, error);
+
+        if (r == 0)
+                *ret = number * unit;
+        return r;
+}
+
 int config_parse_seconds(const char *value, const void *argument, void *target, char *error)
 {
-        static const uint64_t day = 86400;
-        uint64_t seconds = 0;
-        int r;
-
         (void)argument;
-        r = config_parse_number(value, &day, &seconds, error);
-        if (r == 0)
-                *(uint64_t *)target = seconds * NSEC_PER_SEC;
-        return r;
+        return parse_time(value, 86400, NSEC_PER_SEC, target, error);
+}
+
+int config_parse_microseconds(const char *value, const void *argument, void *target, char *error)
+{
+        (void)argument;
+        return parse_time(value, 1000, NSEC_PER_USEC, target, error);
 }
 
 int config_parse_capacity(const char *value, const void *argument, void *target, char *error)

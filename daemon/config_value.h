@@ -48,6 +48,9 @@ config_parse config_parse_limit_size;
 /* uint64_t: seconds, up to a day, as ns. */
 config_parse config_parse_seconds;
 
+/* uint64_t: microseconds, up to a thousand, as ns. */
+config_parse config_parse_microseconds;
+
 /* uint64_t: bytes of a pool: a multiple of CHUNK_SIZE that a pool can have. */
 config_parse config_parse_capacity;
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "keeper.h"
+#include "loop.h"
 #include "memory/pool.h"
 #include "options.h"
 #include "reload.h"
@@ -366,7 +367,7 @@ static int run(const struct options *options)
                 service_log_start();
         r = start(&daemon);
         if (!r)
-                event_base_dispatch(daemon.base);
+                loop_run(daemon.base, daemon.server, &daemon.config.busy_poll);
         /* What systemd keeps has to be left as it is, to the last. */
         if (keeper_store(&daemon.keeper))
                 _exit(r ? EXIT_FAILURE : EXIT_SUCCESS);

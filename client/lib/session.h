@@ -5,6 +5,7 @@
 #include "filemem/filemem.h"
 #include "fork.h"
 #include "huge.h"
+#include "proto/busy_poll.h"
 #include "window.h"
 
 #include <pthread.h>
@@ -57,6 +58,7 @@ struct filemem_session {
         struct exchange_list idle;
         struct exchange_list waiters; /* those whose threads wait */
         bool leading;                 /* some thread receives */
+        struct busy_poll busy_poll;   /* of the thread that leads, without the lock */
         struct request_list log;      /* what is kept, in the order of ids */
         struct request *unsent;       /* the first in the log that is to be sent; NULL: none */
         bool resume;                  /* Resume is to be sent before it */

@@ -4,6 +4,7 @@
 #include "channel.h"
 #include "deadline.h"
 #include "exchange.h"
+#include "proto/busy_poll.h"
 #include "queue.h"
 
 #include <errno.h>
@@ -16,6 +17,13 @@
  * then somebody has to receive; nothing else can wake a sender.
  */
 #define ROOM_TIMEOUT 10
+
+/*
+ * ns; see busy_poll.h. The long one is enough for a daemon that has to be woken, the short one for
+ * one that is awake and not busy with others.
+ */
+#define BUSY_POLL_LONG  100000
+#define BUSY_POLL_SHORT 25000
 
 static bool is_over(const filemem_session *session, const struct exchange *exchange)
 {
@@ -104,6 +112,20 @@ static void drop_unwanted(filemem_session *session, struct exchange *mine)
         pthread_mutex_lock(&session->lock);
 }
 
+/* For a moment, what may come soon. As receive(), without waiting. */
+static ssize_t receive_soon(filemem_session *session, struct exchange *mine, bool trial)
+{
+        struct busy_poll *poll = &session->busy_poll;
+        uint64_t until = deadline_after(trial || poll->is_late ? BUSY_POLL_LONG : BUSY_POLL_SHORT);
+        ssize_t n;
+
+        do
+                n = receive(session, mine, MSG_DONTWAIT);
+        while (n == -EAGAIN && !deadline_is_over(until));
+        busy_poll_learn(poll, n != -EAGAIN);
+        return n;
+}
+
 /*
  * Nobody leads. Waits until there is something to receive, or room for what is unsent, or until the
  * deadline, and takes one message. Returns whether one came.
@@ -112,14 +134,18 @@ static bool lead(filemem_session *session, struct exchange *mine, bool may_wait,
 {
         bool unsent = is_anything_unsent(session);
         bool polls = may_wait && (unsent || deadline != DEADLINE_NONE);
-        ssize_t n;
+        bool trial = busy_poll_is_trial(session->last_sent);
+        ssize_t n = -EAGAIN;
 
         session->leading = true;
         pthread_mutex_unlock(&session->lock);
-        if (polls)
+        if (may_wait && !unsent && busy_poll_is_worth_it(&session->busy_poll, trial))
+                n = receive_soon(session, mine, trial);
+        if (n == -EAGAIN && polls)
                 channel_poll(session->socket, unsent ? POLLIN | POLLOUT : POLLIN,
                         deadline_timeout(deadline));
-        n = receive(session, mine, may_wait && !polls ? 0 : MSG_DONTWAIT);
+        if (n == -EAGAIN)
+                n = receive(session, mine, may_wait && !polls ? 0 : MSG_DONTWAIT);
         pthread_mutex_lock(&session->lock);
         if (n != -EAGAIN)
                 dispatch(session, mine, n);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "proto/busy_poll.h"
 #include "server/closer.h"
 #include "server/committed.h"
 #include "server/state.h"
@@ -17,7 +18,11 @@ static const struct timeval stop_patience = {.tv_sec = 2};
 
 static void on_connection(void *context, int fd)
 {
-        session_new(context, fd);
+        struct server *server = context;
+
+        server->arrivals++;
+        server->trial |= busy_poll_is_trial(server->next_session);
+        session_new(server, fd);
 }
 
 /* The stop is over: nobody is left, or who is left had time enough. */
@@ -251,6 +256,19 @@ void server_forget_session(struct server *server, struct session *session)
         server->connections--;
         if (server->stopping && server->connections == server->kept_sessions)
                 event_active(&server->stopped, EV_TIMEOUT, 0);
+}
+
+uint64_t server_arrivals(const struct server *server)
+{
+        return server->arrivals;
+}
+
+bool server_take_trial(struct server *server)
+{
+        bool trial = server->trial;
+
+        server->trial = false;
+        return trial;
 }
 
 void server_summary(struct server *server, struct server_summary *ret)

@@ -3,6 +3,7 @@
 
 #include "base/crash.h"
 #include "base/error.h"
+#include "proto/busy_poll.h"
 #include "server/greeting.h"
 #include "server/request.h"
 #include "server/state.h"
@@ -11,6 +12,7 @@
 
 static int handle_request(struct session *session, const Filemem__Request *request)
 {
+        session->server->trial |= busy_poll_is_trial(request->id);
         if (!session->greeted)
                 return OUTCOME_HELLO_MISSING;
         if (session->kept && request->id <= session->answered)
@@ -89,6 +91,7 @@ int session_receive(struct session *session, size_t *ret_operations)
         size_t size;
         int r;
 
+        server->arrivals++;
         if (session->resuming)
                 return discard_message(session);
         r = session->greeted ? receive_packet(session, &size)

@@ -63,6 +63,8 @@ struct server {
         uint64_t kept_sessions;       /* that outlive the daemon */
         uint64_t fd_limit;            /* RLIMIT_NOFILE */
         uint64_t next_session;
+        uint64_t arrivals;   /* connections, messages, and their ends */
+        bool trial;          /* one of the last ones is to be polled after */
         uint64_t started_at; /* clock_now() */
         uid_t uid;           /* of the daemon */
         bool stopping;

@@ -125,6 +125,7 @@ START_TEST(empty_file_leaves_the_defaults)
         ck_assert_uint_eq(config.socket_mode, 0660);
         ck_assert_int_eq(config.log_level, LOG_LEVEL_INFO);
         ck_assert_int_eq(config.accounting, ACCOUNTING_BEST);
+        ck_assert_uint_eq(config.busy_poll, 50000);
         ck_assert_uint_eq(config.admin_group, CONFIG_NO_GROUP);
         ck_assert_mem_eq(&config.limits, &limits_defaults, sizeof(limits_defaults));
         ck_assert_ptr_eq(STAILQ_FIRST(&config.pools), pool("default"));
@@ -152,6 +153,7 @@ START_TEST(every_key_is_understood)
                                 "log_level : debug\n"
                                 "accounting = seek ; and why\n"
                                 "admin_group = root\n"
+                                "busy_poll = 1000\n"
                                 "[pool default]\r\n"
                                 "capacity = 512M\r\n"
                                 "exec = yes\n"
@@ -171,6 +173,7 @@ START_TEST(every_key_is_understood)
         ck_assert_int_eq(config.log_level, LOG_LEVEL_DEBUG);
         ck_assert_int_eq(config.accounting, ACCOUNTING_SEEK);
         ck_assert_uint_eq(config.admin_group, 0);
+        ck_assert_uint_eq(config.busy_poll, 1000000);
         ck_assert_uint_eq(pool("default")->options.capacity, UINT64_C(512) << 20);
         ck_assert(pool("default")->options.exec);
         ck_assert(pool("default")->options.zero_verify);
@@ -258,6 +261,8 @@ static const struct error_row {
                 "log_level: 'loud' is not error, warning, info or debug"},
         {"[daemon]\naccounting = by hand\n", 2,
                 "accounting: 'by hand' is not best, cachestat or seek"},
+        {"[daemon]\nbusy_poll = 1001\n", 2, "busy_poll: '1001' is more than 1000"},
+        {"[daemon]\nbusy_poll = 50us\n", 2, "busy_poll: '50us' is no number"},
         {"[pool default]\nexec = true\n", 2, "exec: 'true' is not yes or no"},
         {"[pool default]\nzero = yes\n", 2, "zero: 'yes' is not verify or off"},
         {"[pool default]\nhuge = always\n", 2, "huge: 'always' is not advise or never"},

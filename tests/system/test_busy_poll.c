@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How the real daemon waits for the next request: awake as long as that pays, asleep otherwise.
+ * What it does is seen in what the kernel counts: how often it slept of its own will, and its time.
+ */
+#include "base/clock.h"
+#include "filemem/filemem.h"
+#include "support/daemon.h"
+#include "support/harness.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PINGS    500
+#define PATIENCE (60 * NSEC_PER_SEC)
+
+static struct daemon the_daemon;
+static filemem_session *session;
+
+static void begin(const char *config)
+{
+        daemon_start(&the_daemon, config);
+        ck_assert_int_eq(filemem_open(the_daemon.socket, NULL, &session), 0);
+}
+
+static void tear_down(void)
+{
+        session = filemem_close(session);
+        daemon_stop(&the_daemon);
+}
+
+/* Of the daemon's main thread. */
+static unsigned long count_sleeps(void)
+{
+        char path[64], line[128];
+        unsigned long count = 0;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", the_daemon.pid);
+        file = fopen(path, "re");
+        ck_assert_ptr_nonnull(file);
+        while (fgets(line, sizeof(line), file))
+                (void)!sscanf(line, "voluntary_ctxt_switches: %lu", &count);
+        fclose(file);
+        return count;
+}
+
+/* ns on a processor, of the daemon's main thread. */
+static uint64_t count_time(void)
+{
+        unsigned long long time;
+        char path[64];
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/schedstat", the_daemon.pid);
+        file = fopen(path, "re");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_int_eq(fscanf(file, "%llu", &time), 1);
+        fclose(file);
+        return time;
+}
+
+/* How often the daemon sleeps while that many requests come one after the other. */
+static unsigned long ping(unsigned times)
+{
+        unsigned long before = count_sleeps();
+
+        while (times--)
+                ck_assert_int_eq(filemem_ping(session), 0);
+        return count_sleeps() - before;
+}
+
+static void nap(long nanoseconds)
+{
+        nanosleep(&(struct timespec){.tv_nsec = nanoseconds}, NULL);
+}
+
+/* Others may want the processors too: it is enough that it happens once. */
+static void await_daemon_that_is_awake(void)
+{
+        uint64_t until = clock_now() + PATIENCE;
+
+        if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+                puts("not tested: with one processor only one of the two is awake");
+                return;
+        }
+        while (ping(PINGS) > PINGS / 4)
+                ck_assert_msg(clock_now() < until, "the daemon sleeps each time");
+}
+
+START_TEST(daemon_is_awake_when_the_next_request_comes_soon)
+{
+        begin(NULL);
+        await_daemon_that_is_awake();
+}
+END_TEST
+
+START_TEST(daemon_sleeps_each_time_where_it_is_not_to_poll)
+{
+        unsigned long sleeps;
+
+        begin("[daemon]\nbusy_poll = 0\n");
+        /* Where the client was fast the message was there before the daemon could sleep. */
+        for (int i = 0; i < 20; i++) {
+                sleeps = count_sleeps();
+                ck_assert_int_eq(filemem_ping(session), 0);
+                nap(20000000);
+                ck_assert_uint_ge(count_sleeps() - sleeps, 1);
+        }
+}
+END_TEST
+
+/* Each of them is worth a moment alone, of 1 ms, if at all. */
+START_TEST(daemon_gives_it_up_where_requests_are_rare)
+{
+        uint64_t time;
+
+        begin("[daemon]\nbusy_poll = 1000\n");
+        ping(PINGS);
+        for (int i = 0; i < 10; i++) {
+                nap(5000000);
+                ping(1);
+        }
+        time = count_time();
+        for (int i = 0; i < 100; i++) {
+                nap(5000000);
+                ping(1);
+        }
+        time = count_time() - time;
+        /* With BUSY_POLL_TRIALS of them, and what the pings themselves take. */
+        ck_assert_msg(time < 60 * NSEC_PER_USEC * 1000, "%llu us for a hundred requests",
+                (unsigned long long)(time / NSEC_PER_USEC));
+}
+END_TEST
+
+START_TEST(idle_daemon_takes_no_time)
+{
+        uint64_t time;
+
+        begin("[daemon]\nbusy_poll = 1000\n");
+        ping(PINGS);
+        nap(20000000);
+        time = count_time();
+        nap(500000000);
+        ck_assert_uint_lt(count_time() - time, 10 * NSEC_PER_USEC * 1000);
+}
+END_TEST
+
+START_TEST(reload_turns_it_off_and_on)
+{
+        begin("[daemon]\nbusy_poll = 0\n");
+        ping(PINGS);
+        daemon_write_config(&the_daemon, "[daemon]\nbusy_poll = 100\n");
+        ck_assert_int_eq(filemem_reload(session), 0);
+        await_daemon_that_is_awake();
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("busy_poll");
+        TCase *tests = harness_case(suite, "busy_poll", 120);
+
+        tcase_add_checked_fixture(tests, NULL, tear_down);
+        tcase_add_test(tests, daemon_is_awake_when_the_next_request_comes_soon);
+        tcase_add_test(tests, daemon_sleeps_each_time_where_it_is_not_to_poll);
+        tcase_add_test(tests, daemon_gives_it_up_where_requests_are_rare);
+        tcase_add_test(tests, idle_daemon_takes_no_time);
+        tcase_add_test(tests, reload_turns_it_off_and_on);
+        return harness_run(suite);
+}
