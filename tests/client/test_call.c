@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 
 static const struct filemem_range page = {0, PEER_PAGE};
 
@@ -73,6 +74,48 @@ START_TEST(each_call_is_its_operation)
         ck_assert_int_eq(filemem_decref(session, page), 0);
         ck_assert_int_eq(filemem_decommit(session, page, FILEMEM_DECOMMIT_SHARED), 0);
         ck_assert_int_eq(filemem_release(session, page), 0);
+        scripted_end();
+}
+END_TEST
+
+/* ---- waiting -----------------------------------------------------------------------------------
+ */
+
+#define SLOW      10000000 /* ns: longer than any client polls */
+#define SLOW_ONES 40
+
+/* At once as many times as it takes to be thought fast, and then no longer. */
+static void answer_slowly(struct peer *where)
+{
+        peer_greet(where);
+        for (unsigned i = 0; i < 2 * SLOW_ONES; i++) {
+                const Filemem__Request *request = peer_receive_request(where);
+
+                if (i >= SLOW_ONES)
+                        nanosleep(&(struct timespec){.tv_nsec = SLOW}, NULL);
+                peer_reply(where, request->id, NULL);
+        }
+}
+
+static uint64_t processor_time(void)
+{
+        struct timespec time;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+START_TEST(slow_answers_are_waited_for_asleep)
+{
+        uint64_t before = 0;
+
+        scripted_begin(answer_slowly, NULL);
+        for (unsigned i = 0; i < 2 * SLOW_ONES; i++) {
+                if (i == SLOW_ONES)
+                        before = processor_time();
+                ck_assert_int_eq(filemem_ping(session), 0);
+        }
+        ck_assert_uint_lt(processor_time() - before, (uint64_t)SLOW_ONES * SLOW / 4);
         scripted_end();
 }
 END_TEST
@@ -280,6 +323,7 @@ int main(void)
 
         tcase_add_test(tests, an_allocation_says_where);
         tcase_add_test(tests, each_call_is_its_operation);
+        tcase_add_test(tests, slow_answers_are_waited_for_asleep);
         tcase_add_test(tests, a_refusal_is_its_errno_and_its_sentence_until_the_next_call);
         tcase_add_test(tests, a_sentence_is_that_of_its_thread);
         tcase_add_test(tests, what_is_plainly_wrong_is_not_sent);
