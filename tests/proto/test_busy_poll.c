@@ -68,7 +68,7 @@ START_TEST(both_ends_try_it_with_the_same_few_requests)
 
         for (uint64_t id = 0; id < (uint64_t)BUSY_POLL_TRIAL_EVERY * 1000; id++)
                 trials += busy_poll_is_trial(id);
-        ck_assert_uint_eq(trials, BUSY_POLL_TRIALS * 1000);
+        ck_assert_uint_eq(trials, BUSY_POLL_TRIALS * 1000u);
         /* in a row, so that who waits for every second reply alone is at some of them too */
         ck_assert(busy_poll_is_trial(BUSY_POLL_TRIAL_EVERY));
         ck_assert(busy_poll_is_trial(BUSY_POLL_TRIAL_EVERY + 1));

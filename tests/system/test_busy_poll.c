@@ -8,9 +8,10 @@
 #include "support/daemon.h"
 #include "support/harness.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,41 +33,43 @@ static void tear_down(void)
         daemon_stop(&the_daemon);
 }
 
-/* Of the daemon's main thread. */
-static unsigned long count_sleeps(void)
+/* The number behind `name` in a file of the kernel's about the daemon's main thread. */
+static uint64_t read_number(const char *kind, const char *name)
 {
+        size_t length = strlen(name);
         char path[64], line[128];
-        unsigned long count = 0;
+        bool found = false;
+        uint64_t number = 0;
         FILE *file;
 
-        snprintf(path, sizeof(path), "/proc/%d/status", the_daemon.pid);
+        snprintf(path, sizeof(path), "/proc/%d/%s", the_daemon.pid, kind);
         file = fopen(path, "re");
         ck_assert_ptr_nonnull(file);
-        while (fgets(line, sizeof(line), file))
-                (void)!sscanf(line, "voluntary_ctxt_switches: %lu", &count);
+        while (!found && fgets(line, sizeof(line), file)) {
+                found = strncmp(line, name, length) == 0;
+                if (found)
+                        number = strtoull(line + length, NULL, 10);
+        }
         fclose(file);
-        return count;
+        ck_assert_msg(found, "%s has no %s", path, name);
+        return number;
 }
 
-/* ns on a processor, of the daemon's main thread. */
+static uint64_t count_sleeps(void)
+{
+        return read_number("status", "voluntary_ctxt_switches:");
+}
+
+/* ns on a processor. */
 static uint64_t count_time(void)
 {
-        unsigned long long time;
-        char path[64];
-        FILE *file;
-
-        snprintf(path, sizeof(path), "/proc/%d/schedstat", the_daemon.pid);
-        file = fopen(path, "re");
-        ck_assert_ptr_nonnull(file);
-        ck_assert_int_eq(fscanf(file, "%llu", &time), 1);
-        fclose(file);
-        return time;
+        return read_number("schedstat", "");
 }
 
 /* How often the daemon sleeps while that many requests come one after the other. */
-static unsigned long ping(unsigned times)
+static uint64_t ping(unsigned times)
 {
-        unsigned long before = count_sleeps();
+        uint64_t before = count_sleeps();
 
         while (times--)
                 ck_assert_int_eq(filemem_ping(session), 0);
@@ -100,7 +103,7 @@ END_TEST
 
 START_TEST(daemon_sleeps_each_time_where_it_is_not_to_poll)
 {
-        unsigned long sleeps;
+        uint64_t sleeps;
 
         begin("[daemon]\nbusy_poll = 0\n");
         /* Where the client was fast the message was there before the daemon could sleep. */
