@@ -41,6 +41,7 @@ void lock_init(struct lock *lock, enum lock_rank rank)
 {
         check(pthread_mutex_init(&lock->mutex, NULL) == 0);
         lock->rank = rank;
+        atomic_init(&lock->waiting, 0);
 }
 
 void lock_deinit(struct lock *lock)
@@ -58,6 +59,9 @@ void lock_deinit(struct lock *lock)
 /* For how many times that a patient thread goes on before it queues like all others. */
 #define PATIENCE       64
 #define PATIENCE_PAUSE (20 * NSEC_PER_USEC)
+
+/* For how long somebody is given way to: who does not run now need not be waited for. */
+#define WAY_PAUSES 256
 
 static inline void relax(void)
 {
@@ -81,8 +85,10 @@ static bool try_for_a_while(struct lock *lock)
 
 void lock_wait(struct lock *lock)
 {
+        atomic_fetch_add_explicit(&lock->waiting, 1, memory_order_relaxed);
         if (!try_for_a_while(lock))
                 check(pthread_mutex_lock(&lock->mutex) == 0);
+        atomic_fetch_sub_explicit(&lock->waiting, 1, memory_order_relaxed);
 }
 
 void lock_take_patiently(struct lock *lock)
@@ -96,6 +102,22 @@ void lock_take_patiently(struct lock *lock)
                 nanosleep(&pause, NULL);
         }
         check(pthread_mutex_lock(&lock->mutex) == 0);
+}
+
+static bool is_wanted(struct lock *lock)
+{
+        return atomic_load_explicit(&lock->waiting, memory_order_relaxed) > 0;
+}
+
+void lock_give_way(struct lock *lock)
+{
+        if (!is_wanted(lock))
+                return;
+        lock_drop(lock);
+        /* Who drops a lock and takes it again at once is faster than who waits. */
+        for (unsigned i = 0; i < WAY_PAUSES && is_wanted(lock); i++)
+                relax();
+        lock_take_patiently(lock);
 }
 
 void lock_condition_init(struct lock_condition *condition)

@@ -4,6 +4,7 @@
 #include "base/check.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 /*
@@ -25,6 +26,7 @@ enum lock_rank {
 struct lock {
         pthread_mutex_t mutex;
         enum lock_rank rank;
+        atomic_uint waiting; /* threads in lock_wait() */
 };
 
 /* All of them abort where the kernel or the caller breaks the contract: a lock that fails is no
@@ -39,6 +41,12 @@ static inline void lock_drop(struct lock *lock);
  * one that drops it, which costs that one a system call; so these look again after a while instead.
  */
 void lock_take_patiently(struct lock *lock);
+
+/*
+ * For the same, between two parts of what can be done in parts: if others wait for the lock they
+ * have it first. The caller holds it, before and after.
+ */
+void lock_give_way(struct lock *lock);
 
 #ifdef FILEMEM_DEBUG_CHECKS
 /* "The caller holds it", made executable. Checks with FILEMEM_DEBUG_CHECKS only. */

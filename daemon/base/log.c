@@ -32,7 +32,7 @@ static enum log_level log_maximum = LOG_LEVEL_INFO;
 static bool log_levels;
 static log_sink *log_elsewhere;
 
-static struct lock limit_lock = {PTHREAD_MUTEX_INITIALIZER, LOCK_LOG};
+static struct lock limit_lock = {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = LOCK_LOG};
 static struct log_limit limit;
 
 void log_setup(enum log_level maximum, bool levels)

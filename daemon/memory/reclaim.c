@@ -107,6 +107,7 @@ int reclaim_finish(struct pool *pool, const struct range *ranges, size_t count)
                 for (size_t i = done; pool->recorder && i < done + removed; i++)
                         record_give(pool, extents[i].start, extents[i].end);
                 done += removed;
+                lock_give_way(&pool->lock);
         }
         return 0;
 }

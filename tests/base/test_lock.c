@@ -74,6 +74,43 @@ START_TEST(a_waiter_is_woken_and_has_the_lock_again)
 }
 END_TEST
 
+START_TEST(who_gives_way_comes_after_those_who_wait)
+{
+        pthread_t thread;
+
+        ready = false;
+        lock_take(&low);
+        ck_assert_int_eq(pthread_create(&thread, NULL, signal_ready, NULL), 0);
+        while (!ready)
+                lock_give_way(&low);
+        lock_assert_held(&low);
+        ck_assert_uint_eq(atomic_load(&low.waiting), 0);
+        lock_drop(&low);
+        pthread_join(thread, NULL);
+}
+END_TEST
+
+static void *try_to_take(void *unused)
+{
+        (void)unused;
+        return pthread_mutex_trylock(&low.mutex) ? NULL : &low;
+}
+
+START_TEST(nobody_waits_so_nobody_is_given_way_to)
+{
+        pthread_t thread;
+        void *taken;
+
+        lock_take(&low);
+        for (int i = 0; i < 1000; i++)
+                lock_give_way(&low);
+        ck_assert_int_eq(pthread_create(&thread, NULL, try_to_take, NULL), 0);
+        pthread_join(thread, &taken);
+        ck_assert_ptr_null(taken);
+        lock_drop(&low);
+}
+END_TEST
+
 START_TEST(a_wait_ends_at_its_deadline)
 {
         lock_take(&low);
@@ -124,6 +161,8 @@ int main(void)
         tcase_add_test(core, locks_nest_in_the_order_of_their_ranks);
         tcase_add_test(core, a_scope_drops_its_lock);
         tcase_add_test(core, a_waiter_is_woken_and_has_the_lock_again);
+        tcase_add_test(core, who_gives_way_comes_after_those_who_wait);
+        tcase_add_test(core, nobody_waits_so_nobody_is_given_way_to);
         tcase_add_test(core, a_wait_ends_at_its_deadline);
 #ifdef FILEMEM_DEBUG_CHECKS
         TCase *ranks = harness_case(suite, "ranks", 5);
