@@ -22,9 +22,9 @@ void loop_run(struct event_base *base, struct server *server, const uint64_t *bu
         struct busy_poll state = {0};
 
         do {
-                bool trial = server_take_trial(server);
+                unsigned rank = server_take_rank(server);
 
-                if (*busy_poll && busy_poll_is_worth_it(&state, trial)) {
+                if (*busy_poll && busy_poll_is_worth_it(&state, rank)) {
                         bool found = poll_for(base, server, *busy_poll);
 
                         busy_poll_learn(&state, found);

@@ -19,8 +19,8 @@
 #define ROOM_TIMEOUT 10
 
 /*
- * ns; see busy_poll.h. The long one is enough for a daemon that has to be woken, the short one for
- * one that is awake and not busy with others.
+ * ns; see busy_poll.h. The long one is enough for a daemon that has to be woken, or that has a
+ * batch to do; the short one for one that is awake and not busy with others.
  */
 #define BUSY_POLL_LONG  100000
 #define BUSY_POLL_SHORT 25000
@@ -113,10 +113,11 @@ static void drop_unwanted(filemem_session *session, struct exchange *mine)
 }
 
 /* For a moment, what may come soon. As receive(), without waiting. */
-static ssize_t receive_soon(filemem_session *session, struct exchange *mine, bool trial)
+static ssize_t receive_soon(filemem_session *session, struct exchange *mine, unsigned rank)
 {
         struct busy_poll *poll = &session->busy_poll;
-        uint64_t until = deadline_after(trial || poll->is_late ? BUSY_POLL_LONG : BUSY_POLL_SHORT);
+        bool longer = busy_poll_is_trial(poll, rank) || poll->is_late || mine->want == WANT_QUEUE;
+        uint64_t until = deadline_after(longer ? BUSY_POLL_LONG : BUSY_POLL_SHORT);
         ssize_t n;
 
         do
@@ -134,13 +135,13 @@ static bool lead(filemem_session *session, struct exchange *mine, bool may_wait,
 {
         bool unsent = is_anything_unsent(session);
         bool polls = may_wait && (unsent || deadline != DEADLINE_NONE);
-        bool trial = busy_poll_is_trial(session->last_sent);
+        unsigned rank = busy_poll_rank(session->last_sent);
         ssize_t n = -EAGAIN;
 
         session->leading = true;
         pthread_mutex_unlock(&session->lock);
-        if (may_wait && !unsent && busy_poll_is_worth_it(&session->busy_poll, trial))
-                n = receive_soon(session, mine, trial);
+        if (may_wait && !unsent && busy_poll_is_worth_it(&session->busy_poll, rank))
+                n = receive_soon(session, mine, rank);
         if (n == -EAGAIN && polls)
                 channel_poll(session->socket, unsent ? POLLIN | POLLOUT : POLLIN,
                         deadline_timeout(deadline));

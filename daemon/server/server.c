@@ -16,12 +16,20 @@
 /* How long a stop waits for clients to read their answers. */
 static const struct timeval stop_patience = {.tv_sec = 2};
 
+void server_note_rank(struct server *server, uint64_t id)
+{
+        unsigned rank = busy_poll_rank(id);
+
+        if (rank > server->rank)
+                server->rank = rank;
+}
+
 static void on_connection(void *context, int fd)
 {
         struct server *server = context;
 
         server->arrivals++;
-        server->trial |= busy_poll_is_trial(server->next_session);
+        server_note_rank(server, server->next_session);
         session_new(server, fd);
 }
 
@@ -263,12 +271,12 @@ uint64_t server_arrivals(const struct server *server)
         return server->arrivals;
 }
 
-bool server_take_trial(struct server *server)
+unsigned server_take_rank(struct server *server)
 {
-        bool trial = server->trial;
+        unsigned rank = server->rank;
 
-        server->trial = false;
-        return trial;
+        server->rank = 0;
+        return rank;
 }
 
 void server_summary(struct server *server, struct server_summary *ret)

@@ -97,10 +97,10 @@ void server_summary(struct server *server, struct server_summary *ret);
 
 /*
  * For whoever runs the loop and polls, see proto/busy_poll.h: a number that grows with whatever
- * comes from clients; and whether something that came since the last call is a trial.
+ * comes from clients; and the highest rank of what came since the last call.
  */
 uint64_t server_arrivals(const struct server *server);
-bool server_take_trial(struct server *server);
+unsigned server_take_rank(struct server *server);
 
 /* For tests: the pool of that name, borrowed; NULL if there is none. */
 struct pool *server_find_pool(struct server *server, const char *name);

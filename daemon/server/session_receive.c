@@ -3,7 +3,6 @@
 
 #include "base/crash.h"
 #include "base/error.h"
-#include "proto/busy_poll.h"
 #include "server/greeting.h"
 #include "server/request.h"
 #include "server/state.h"
@@ -12,7 +11,7 @@
 
 static int handle_request(struct session *session, const Filemem__Request *request)
 {
-        session->server->trial |= busy_poll_is_trial(request->id);
+        server_note_rank(session->server, request->id);
         if (!session->greeted)
                 return OUTCOME_HELLO_MISSING;
         if (session->kept && request->id <= session->answered)

@@ -64,7 +64,7 @@ struct server {
         uint64_t fd_limit;            /* RLIMIT_NOFILE */
         uint64_t next_session;
         uint64_t arrivals;   /* connections, messages, and their ends */
-        bool trial;          /* one of the last ones is to be polled after */
+        unsigned rank;       /* the highest of the last ones, see busy_poll.h */
         uint64_t started_at; /* clock_now() */
         uid_t uid;           /* of the daemon */
         bool stopping;
@@ -98,6 +98,9 @@ bool server_is_careful(const struct server *server);
 /* Whether a session may have the descriptor of this number, or it is one of those kept in reserve:
  * the kernel gives the lowest number that is free. */
 bool server_has_descriptor(const struct server *server, int fd);
+
+/* Something that clients number came, see server_take_rank(). */
+void server_note_rank(struct server *server, uint64_t id);
 
 /* The first session with an identity above this, or NULL. */
 struct session *server_find_session_after(struct server *server, uint64_t after);
