@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 static struct lock low, high;
@@ -90,10 +91,20 @@ START_TEST(who_gives_way_comes_after_those_who_wait)
 }
 END_TEST
 
+static atomic_bool tried;
+
+/* Does not wait, and so is not one of those that are given way to. Returns whether it was lucky. */
 static void *try_to_take(void *unused)
 {
+        bool taken = false;
+
         (void)unused;
-        return pthread_mutex_trylock(&low.mutex) ? NULL : &low;
+        for (unsigned i = 0; i < 1000000 && !taken; i++)
+                taken = pthread_mutex_trylock(&low.mutex) == 0;
+        if (taken)
+                pthread_mutex_unlock(&low.mutex);
+        atomic_store(&tried, true);
+        return taken ? &low : NULL;
 }
 
 START_TEST(nobody_waits_so_nobody_is_given_way_to)
@@ -101,10 +112,11 @@ START_TEST(nobody_waits_so_nobody_is_given_way_to)
         pthread_t thread;
         void *taken;
 
+        atomic_store(&tried, false);
         lock_take(&low);
-        for (int i = 0; i < 1000; i++)
-                lock_give_way(&low);
         ck_assert_int_eq(pthread_create(&thread, NULL, try_to_take, NULL), 0);
+        while (!atomic_load(&tried))
+                lock_give_way(&low);
         pthread_join(thread, &taken);
         ck_assert_ptr_null(taken);
         lock_drop(&low);
