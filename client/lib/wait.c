@@ -112,12 +112,14 @@ static void drop_unwanted(filemem_session *session, struct exchange *mine)
         pthread_mutex_lock(&session->lock);
 }
 
-/* For a moment, what may come soon. As receive(), without waiting. */
-static ssize_t receive_soon(filemem_session *session, struct exchange *mine, unsigned rank)
+/* For a moment, and not beyond the deadline, what may come soon. As receive(), without sleeping. */
+static ssize_t receive_soon(
+        filemem_session *session, struct exchange *mine, unsigned rank, uint64_t deadline)
 {
         struct busy_poll *poll = &session->busy_poll;
         bool longer = busy_poll_is_trial(poll, rank) || poll->is_late || mine->want == WANT_QUEUE;
-        uint64_t until = deadline_after(longer ? BUSY_POLL_LONG : BUSY_POLL_SHORT);
+        uint64_t moment = deadline_after(longer ? BUSY_POLL_LONG : BUSY_POLL_SHORT);
+        uint64_t until = deadline_earlier(moment, deadline);
         ssize_t n;
 
         do
@@ -141,7 +143,7 @@ static bool lead(filemem_session *session, struct exchange *mine, bool may_wait,
         session->leading = true;
         pthread_mutex_unlock(&session->lock);
         if (may_wait && !unsent && busy_poll_is_worth_it(&session->busy_poll, rank))
-                n = receive_soon(session, mine, rank);
+                n = receive_soon(session, mine, rank, deadline);
         if (n == -EAGAIN && polls)
                 channel_poll(session->socket, unsent ? POLLIN | POLLOUT : POLLIN,
                         deadline_timeout(deadline));
