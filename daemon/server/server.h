@@ -96,7 +96,7 @@ struct server_summary {
 void server_summary(struct server *server, struct server_summary *ret);
 
 /*
- * For whoever runs the loop and polls, see proto/busy_poll.h: a number that grows with whatever
+ * For whoever runs the loop and polls, see proto/busy_poll.h: a number that grows when something
  * comes from clients; and the highest rank of what came since the last call.
  */
 uint64_t server_arrivals(const struct server *server);

@@ -63,7 +63,7 @@ struct server {
         uint64_t kept_sessions;       /* that outlive the daemon */
         uint64_t fd_limit;            /* RLIMIT_NOFILE */
         uint64_t next_session;
-        uint64_t arrivals;   /* connections, messages, and their ends */
+        uint64_t arrivals;   /* grows with connections, and whenever one is read from */
         unsigned rank;       /* the highest of the last ones, see busy_poll.h */
         uint64_t started_at; /* clock_now() */
         uid_t uid;           /* of the daemon */
