@@ -16,6 +16,7 @@
 #define WIRE_MINOR 1
 
 #define WIRE_MESSAGE_MAX    65536u /* bytes of one packet */
+#define WIRE_GREETING_MAX   4096u  /* bytes of Hello, and of what answers it */
 #define WIRE_OPERATIONS_MAX 256u   /* in one request */
 #define WIRE_LABEL_MAX      64u    /* bytes */
 #define WIRE_POOL_MAX       64u    /* bytes of a pool's name */

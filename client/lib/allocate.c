@@ -64,19 +64,20 @@ static int populate_range(
         filemem_session *session, struct filemem_range range, const char **ret_sentence)
 {
         uint64_t start = range.start;
+        int r = window_make(&session->window);
 
+        *ret_sentence = "the range could not be mapped in this process";
+        if (r < 0)
+                return r;
         while (start < range.end) {
                 uint64_t end = range.end;
                 unsigned char *address;
-                int r;
 
                 if (!session->window.base && end > (start | (session->chunk_size - 1)) + 1)
                         end = (start | (session->chunk_size - 1)) + 1;
                 r = window_map(&session->window, start, end, &address);
-                if (r < 0) {
-                        *ret_sentence = "the range could not be mapped in this process";
+                if (r < 0)
                         return r;
-                }
                 huge_advise(session, (struct filemem_range){start, end});
                 r = populate(address, (size_t)(end - start), ret_sentence);
                 if (r < 0)

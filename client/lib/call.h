@@ -63,8 +63,8 @@ struct exchange {
 };
 
 /*
- * The first part of filemem_open() and the last of filemem_close(): the session's memory, its
- * guard, and exchanges. Returns 0, -ENOMEM, or the errno of fork_guard_init().
+ * The first part of filemem_open() and the last of filemem_close(): the session's guard, and
+ * exchanges, of which there are none before the first call. Returns as fork_guard_init().
  */
 int call_init(filemem_session *session);
 void call_deinit(filemem_session *session);

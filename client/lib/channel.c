@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "channel.h"
 
-#include "proto/wire.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -22,10 +20,10 @@ int channel_send(int socket, const void *packet, size_t size)
         return 0;
 }
 
-ssize_t channel_receive(int socket, void *packet, int flags, struct fdset *set)
+ssize_t channel_receive(int socket, void *packet, size_t size, int flags, struct fdset *set)
 {
         _Alignas(struct cmsghdr) char control[FDSET_CONTROL_SIZE];
-        struct iovec data = {packet, WIRE_MESSAGE_MAX};
+        struct iovec data = {packet, size};
         bool reset = false;
 
         for (;;) {

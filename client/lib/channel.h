@@ -15,12 +15,12 @@
 int channel_send(int socket, const void *packet, size_t size);
 
 /*
- * Receives a packet into `packet` of WIRE_MESSAGE_MAX bytes. set: where descriptors go, or NULL
+ * Receives a packet into `packet` of so many bytes. set: where descriptors go, or NULL
  * where none belong; it says whether all of them came. flags: 0 or MSG_DONTWAIT. Returns its size,
  * 0 at the end, -EAGAIN if there is nothing now, -EPROTO if the packet was too large or had
  * descriptors that do not belong, or another errno.
  */
-ssize_t channel_receive(int socket, void *packet, int flags, struct fdset *set);
+ssize_t channel_receive(int socket, void *packet, size_t size, int flags, struct fdset *set);
 
 /* Waits until there is something to receive (POLLIN) or room to send (POLLOUT). timeout: ms or -1.
  */

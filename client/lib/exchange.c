@@ -61,21 +61,55 @@ static struct exchange *exchange_new(filemem_session *session)
         return memory ? exchange_init(session, memory, true) : NULL;
 }
 
+/*
+ * What every session has that is used, in one mapping, made by its first call: an exchange, so that
+ * a single thread needs no memory from then on, and the spare requests.
+ */
+struct session_memory {
+        struct exchange_memory first;
+        struct request_spare spares[REQUESTS_SPARE];
+};
+
+/* Under the lock: one that two threads make is one too many. */
+static struct exchange *exchange_first(filemem_session *session)
+{
+        struct session_memory *memory = exchange_map(sizeof(*memory));
+
+        if (!memory)
+                return NULL;
+        session->memory = memory;
+        session->spares = memory->spares;
+        return exchange_init(session, &memory->first, false);
+}
+
+/* The caller holds the lock, which is let go meanwhile, and stays so where there is no memory. */
+static struct exchange *exchange_make(filemem_session *session)
+{
+        bool is_first = !session->memory;
+        struct exchange *exchange = is_first ? exchange_first(session) : NULL;
+
+        if (exchange)
+                return exchange;
+        pthread_mutex_unlock(&session->lock);
+        if (!is_first)
+                exchange = exchange_new(session);
+        if (exchange)
+                pthread_mutex_lock(&session->lock);
+        return exchange;
+}
+
 struct exchange *exchange_enter(filemem_session *session)
 {
         struct exchange *exchange;
 
         pthread_mutex_lock(&session->lock);
         exchange = TAILQ_FIRST(&session->idle);
-        if (exchange) {
+        if (exchange)
                 TAILQ_REMOVE(&session->idle, exchange, link);
-        } else {
-                pthread_mutex_unlock(&session->lock);
-                exchange = exchange_new(session);
-                if (!exchange)
-                        return NULL;
-                pthread_mutex_lock(&session->lock);
-        }
+        else
+                exchange = exchange_make(session);
+        if (!exchange)
+                return NULL;
         exchange->done = false;
         exchange->abandoned = false;
         exchange->error = 0;
@@ -165,37 +199,15 @@ int exchange_decode(struct message *message, struct fdset *fds)
         return 0;
 }
 
-/*
- * What every session has, in one mapping: a page for the guard, an exchange, so that a single
- * thread needs no memory after open, and the spare requests.
- */
-struct session_memory {
-        struct exchange_memory first;
-        struct request_spare spares[REQUESTS_SPARE];
-};
-
 int call_init(filemem_session *session)
 {
-        size_t page = (size_t)sysconf(_SC_PAGESIZE);
-        struct session_memory *memory;
-        int r;
-
-        session->memory_size = page + sizeof(*memory);
-        session->memory = exchange_map(session->memory_size);
-        if (!session->memory)
-                return -ENOMEM;
-        r = fork_guard_init(&session->guard, session->memory, page);
-        if (r < 0)
-                return r;
-        memory = (void *)((unsigned char *)session->memory + page);
         pthread_mutex_init(&session->lock, NULL);
         TAILQ_INIT(&session->idle);
         TAILQ_INIT(&session->waiters);
         TAILQ_INIT(&session->queues);
         TAILQ_INIT(&session->spare_batches);
-        request_init(session, memory->spares);
-        exchange_put(session, exchange_init(session, &memory->first, false));
-        return 0;
+        request_init(session);
+        return fork_guard_init(&session->guard);
 }
 
 /* Messages are traded: all are looked at before any memory goes. */
@@ -213,6 +225,6 @@ void call_deinit(filemem_session *session)
         }
         atomic_store(&session->exchanges, NULL);
         if (session->memory)
-                munmap(session->memory, session->memory_size);
+                munmap(session->memory, sizeof(*session->memory));
         session->memory = NULL;
 }

@@ -38,8 +38,10 @@ static int probe(const filemem_session *session)
 int fence_init(filemem_session *session)
 {
         void *pages;
-        int r = session->window.base ? probe(session) : -ENOSYS;
+        int r = window_make(&session->window);
 
+        if (r == 0)
+                r = session->window.base ? probe(session) : -ENOSYS;
         if (r < 0)
                 return r;
         pages = mmap(NULL, count_pages(session), PROT_READ | PROT_WRITE,

@@ -14,7 +14,8 @@ struct fence {
         unsigned char *pages; /* NULL: nothing is fenced */
 };
 
-/* The window is there. Returns 0, -ENOSYS (kernel, or no window), or -ENOMEM. */
+/* The pool of the session is there; makes the window. Returns 0, -ENOSYS (kernel, or no window), or
+ * -ENOMEM. */
 int fence_init(filemem_session *session);
 void fence_deinit(filemem_session *session);
 

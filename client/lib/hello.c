@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hello.h"
 
-#include "call.h"
 #include "channel.h"
 #include "deadline.h"
+#include "proto/arena.h"
 #include "proto/status.h"
+#include "proto/wire.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * What is said and what comes, with the memory that it is decoded in: enough for an answer of that
+ * size with all that later versions may add. A call has room for more, and is made later.
+ */
+#define GREETING_ARENA (12u << 10)
+
+struct greeting {
+        struct arena arena;
+        size_t size; /* of the packet */
+        Filemem__ToClient *decoded;
+        uint8_t packet[WIRE_GREETING_MAX];
+        _Alignas(max_align_t) unsigned char block[GREETING_ARENA];
+};
 
 static bool is_power_of_two(uint64_t number)
 {
@@ -114,17 +130,17 @@ static int take_goodbye(const Filemem__Goodbye *goodbye)
 #define HELLO_RESUMED 2
 
 static int take_answer(filemem_session *session, const struct filemem_options *options,
-        struct message *message, struct fdset *fds)
+        struct greeting *greeting, struct fdset *fds)
 {
-        arena_reset(&message->arena);
+        arena_reset(&greeting->arena);
         if (wire_decode_to_client(
-                    &message->arena, message->packet, message->size, &message->decoded) < 0)
+                    &greeting->arena, greeting->packet, greeting->size, &greeting->decoded) < 0)
                 return text_open_set(-EPROTO, "what answers there is no filememd");
-        switch (message->decoded->body_case) {
+        switch (greeting->decoded->body_case) {
         case FILEMEM__TO_CLIENT__BODY_WELCOME:
-                return take_welcome(session, options, message->decoded->welcome, fds);
+                return take_welcome(session, options, greeting->decoded->welcome, fds);
         case FILEMEM__TO_CLIENT__BODY_GOODBYE:
-                return take_goodbye(message->decoded->goodbye);
+                return take_goodbye(greeting->decoded->goodbye);
         case FILEMEM__TO_CLIENT__BODY_RESUMED:
                 return HELLO_RESUMED;
         default:
@@ -134,16 +150,18 @@ static int take_answer(filemem_session *session, const struct filemem_options *o
 
 /* As channel_receive(), or -ETIMEDOUT. */
 static ssize_t receive_until(
-        filemem_session *session, struct message *message, struct fdset *fds, uint64_t deadline)
+        filemem_session *session, struct greeting *greeting, struct fdset *fds, uint64_t deadline)
 {
         ssize_t n;
 
         if (deadline == DEADLINE_NONE)
-                return channel_receive(session->socket, message->packet, 0, fds);
+                return channel_receive(
+                        session->socket, greeting->packet, WIRE_GREETING_MAX, 0, fds);
         for (;;) {
                 bool over = deadline_is_over(deadline);
 
-                n = channel_receive(session->socket, message->packet, MSG_DONTWAIT, fds);
+                n = channel_receive(
+                        session->socket, greeting->packet, WIRE_GREETING_MAX, MSG_DONTWAIT, fds);
                 if (n != -EAGAIN)
                         return n;
                 if (over)
@@ -153,10 +171,10 @@ static ssize_t receive_until(
 }
 
 static int receive_answer(filemem_session *session, const struct filemem_options *options,
-        struct message *message, uint64_t deadline)
+        struct greeting *greeting, uint64_t deadline)
 {
         struct fdset fds = {.count = 0};
-        ssize_t n = receive_until(session, message, &fds, deadline);
+        ssize_t n = receive_until(session, greeting, &fds, deadline);
         int r;
 
         if (n == 0)
@@ -167,14 +185,17 @@ static int receive_answer(filemem_session *session, const struct filemem_options
                 return text_open_set(-EPROTO, "what answers there is no filememd");
         if (n < 0)
                 return text_open_set((int)n, "receiving from the daemon failed");
-        message->size = (size_t)n;
-        r = take_answer(session, options, message, &fds);
+        greeting->size = (size_t)n;
+        r = take_answer(session, options, greeting, &fds);
         fdset_close(&fds);
         return r;
 }
 
-/* Encodes Hello into the packet. Returns its size or a negative errno. */
-static ssize_t encode_hello(struct message *message, const struct filemem_options *options)
+/*
+ * Encodes Hello into the packet. Returns its size or a negative errno. What the program chose has
+ * limits, so there is room.
+ */
+static ssize_t encode_hello(struct greeting *greeting, const struct filemem_options *options)
 {
         Filemem__ToDaemon envelope = FILEMEM__TO_DAEMON__INIT;
         Filemem__Hello body = FILEMEM__HELLO__INIT;
@@ -190,28 +211,28 @@ static ssize_t encode_hello(struct message *message, const struct filemem_option
         body.resumable = true;
         envelope.body_case = FILEMEM__TO_DAEMON__BODY_HELLO;
         envelope.hello = &body;
-        return wire_encode_to_daemon(&envelope, message->packet);
+        return wire_encode_to_daemon(&envelope, greeting->packet);
 }
 
-static ssize_t encode_resume(struct message *message)
+static ssize_t encode_resume(struct greeting *greeting)
 {
         Filemem__ToDaemon envelope = FILEMEM__TO_DAEMON__INIT;
         Filemem__Resume body = FILEMEM__RESUME__INIT;
 
         envelope.body_case = FILEMEM__TO_DAEMON__BODY_RESUME;
         envelope.resume = &body;
-        return wire_encode_to_daemon(&envelope, message->packet);
+        return wire_encode_to_daemon(&envelope, greeting->packet);
 }
 
 /* Sends the packet. Returns 0 or a negative errno, with its sentence. */
 static int say(
-        filemem_session *session, const struct message *message, ssize_t size, uint64_t deadline)
+        filemem_session *session, const struct greeting *greeting, ssize_t size, uint64_t deadline)
 {
         int r;
 
         if (size < 0)
                 return text_open_set(-EINVAL, "pool or label is too long");
-        while ((r = channel_send(session->socket, message->packet, (size_t)size)) == -EAGAIN) {
+        while ((r = channel_send(session->socket, greeting->packet, (size_t)size)) == -EAGAIN) {
                 if (deadline_is_over(deadline))
                         return text_open_set(-ETIMEDOUT, "the daemon did not answer in time");
                 channel_poll(session->socket, POLLOUT, deadline_timeout(deadline));
@@ -222,21 +243,34 @@ static int say(
         return 0;
 }
 
-int hello(filemem_session *session, const struct filemem_options *options, uint64_t deadline)
+/* Returns as hello(). */
+static int greet(filemem_session *session, const struct filemem_options *options,
+        struct greeting *greeting, uint64_t deadline)
 {
-        /* No thread but this one knows the session yet. */
-        struct message *message = atomic_load(&session->exchanges)->message;
-        int r = say(session, message, encode_hello(message, options), deadline);
+        int r = say(session, greeting, encode_hello(greeting, options), deadline);
 
         if (!r)
-                r = receive_answer(session, options, message, deadline);
+                r = receive_answer(session, options, greeting, deadline);
         /* The daemon died between keeping the session and saying Welcome. */
         while (r == HELLO_RESUMED) {
-                r = say(session, message, encode_resume(message), deadline);
+                r = say(session, greeting, encode_resume(greeting), deadline);
                 if (!r)
-                        r = say(session, message, encode_hello(message, options), deadline);
+                        r = say(session, greeting, encode_hello(greeting, options), deadline);
                 if (!r)
-                        r = receive_answer(session, options, message, deadline);
+                        r = receive_answer(session, options, greeting, deadline);
         }
+        return r;
+}
+
+int hello(filemem_session *session, const struct filemem_options *options, uint64_t deadline)
+{
+        struct greeting *greeting = malloc(sizeof(*greeting));
+        int r;
+
+        if (!greeting)
+                return text_open_set(-ENOMEM, "this process is out of memory");
+        arena_init_in(&greeting->arena, greeting->block, sizeof(greeting->block));
+        r = greet(session, options, greeting, deadline);
+        free(greeting);
         return r;
 }

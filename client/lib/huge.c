@@ -43,7 +43,8 @@ void huge_init(filemem_session *session)
 {
         void *states;
 
-        if (!session->huge_advise || !session->window.base || session->chunk_size < HUGEPAGE_SIZE)
+        if (!session->huge_advise || session->chunk_size < HUGEPAGE_SIZE ||
+                window_make(&session->window) < 0 || !session->window.base)
                 return;
         states = mmap(NULL, count_states(session), PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

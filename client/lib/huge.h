@@ -24,7 +24,9 @@ struct huge {
         atomic_uchar *states; /* NULL: nothing is asked for */
 };
 
-/* The pool and the window of the session are there. Where there is no memory nothing is asked for.
+/*
+ * The pool of the session is there. Where huge pages are wanted the window is made now. Where there
+ * is no memory nothing is asked for.
  */
 void huge_init(filemem_session *session);
 void huge_deinit(filemem_session *session);

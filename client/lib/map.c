@@ -36,10 +36,9 @@ static inline unsigned char *find_mapped(
         const filemem_session *session, uint64_t start, uint64_t end, int protection)
 {
         if (!arguments_is_range(session, start, end) || fork_guard_is_child(&session->guard) ||
-                !protection || protection & ~session->window.protection ||
                 (session->huge.states && end - start >= HUGEPAGE_SIZE) || session->fence.pages)
                 return NULL;
-        return window_find(&session->window, start, end);
+        return window_find(&session->window, start, end, protection);
 }
 
 /*
@@ -56,6 +55,9 @@ __attribute__((noinline)) static int map_range(
                 r = check_protection(session, protection);
         if (r < 0)
                 return r;
+        r = window_make(&session->window);
+        if (r < 0)
+                return map_error(session, r);
         if (window_count_blocks(&session->window, range.start, range.end) > 1)
                 return text_set(session, -ERANGE, "the range is not contiguous in this process");
         r = window_map(&session->window, range.start, range.end, &address);
@@ -100,6 +102,9 @@ int filemem_map_blocks(filemem_session *session, struct filemem_range range, int
                 r = check_protection(session, protection);
         if (r < 0)
                 return r;
+        r = window_make(&session->window);
+        if (r < 0)
+                return map_error(session, r);
         total = window_count_blocks(&session->window, range.start, range.end);
         if (total > INT_MAX)
                 return text_set(session, -EOVERFLOW, "the range has too many blocks");

@@ -7,11 +7,10 @@
 
 #include <errno.h>
 
-void request_init(filemem_session *session, struct request_spare *spares)
+void request_init(filemem_session *session)
 {
         TAILQ_INIT(&session->log);
         TAILQ_INIT(&session->spare);
-        session->spares = spares;
 }
 
 struct request *request_take(filemem_session *session)

@@ -44,10 +44,12 @@ struct request_spare {
         uint8_t buffer[REQUEST_SIZE];
 };
 
-/* spares: REQUESTS_SPARE of them, of the session's memory. */
-void request_init(filemem_session *session, struct request_spare *spares);
+void request_init(filemem_session *session);
 
-/* One that nobody waits for, to be filled; NULL if all are in use. */
+/*
+ * One that nobody waits for, to be filled; NULL if all are in use. The caller is in an exchange:
+ * with the first one there is memory for the spare ones.
+ */
 struct request *request_take(filemem_session *session);
 
 /*

@@ -68,16 +68,14 @@ static int init_fence(filemem_session *session, const struct filemem_options *op
 /* The daemon has answered: what is needed to map the memory. */
 static int prepare_memory(filemem_session *session, const struct filemem_options *options)
 {
-        int protection = PROT_READ, r;
+        int protection = PROT_READ;
 
         if (session->memfd < 0)
                 return 0;
         if (!session->read_only)
                 protection |= PROT_WRITE;
-        r = window_init(&session->window, session->memfd, session->capacity, session->chunk_size,
+        window_init(&session->window, session->memfd, session->capacity, session->chunk_size,
                 protection);
-        if (r < 0)
-                return text_open_set(r, "this process is out of memory");
         huge_init(session);
         return init_fence(session, options);
 }

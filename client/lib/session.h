@@ -27,6 +27,7 @@
 struct exchange;
 struct request;
 struct request_spare;
+struct session_memory;
 TAILQ_HEAD(exchange_list, exchange);
 struct batch;
 TAILQ_HEAD(request_list, request);
@@ -42,8 +43,6 @@ struct filemem_session {
         bool read_only;
         bool survives; /* the session outlives the daemon */
         struct fork_guard guard;
-        void *memory; /* see call_init() */
-        size_t memory_size;
         uint64_t id;
         uint64_t capacity;
         uint64_t page_size;
@@ -55,6 +54,7 @@ struct filemem_session {
 
         pthread_mutex_t lock;
         /* under lock */
+        struct session_memory *memory; /* see exchange.c; NULL: not called yet */
         struct exchange_list idle;
         struct exchange_list waiters; /* those whose threads wait */
         bool leading;                 /* some thread receives */

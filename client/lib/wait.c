@@ -82,7 +82,8 @@ static ssize_t receive(filemem_session *session, struct exchange *mine, int flag
 {
         struct message *message = mine->message;
         struct fdset fds = {.count = 0};
-        ssize_t n = channel_receive(session->socket, message->packet, flags, &fds);
+        ssize_t n =
+                channel_receive(session->socket, message->packet, WIRE_MESSAGE_MAX, flags, &fds);
 
         if (n > 0) {
                 int r;

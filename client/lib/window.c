@@ -32,30 +32,49 @@ static void reserve_aligned(struct window *window)
         window->base = memory + (-(uintptr_t)memory & (alignment - 1));
 }
 
-int window_init(
+void window_init(
         struct window *window, int fd, uint64_t capacity, uint64_t chunk_size, int protection)
 {
-        uint64_t chunks = capacity / chunk_size + (capacity % chunk_size != 0);
-        void *addresses;
-
-        if (chunks > SIZE_MAX / sizeof(atomic_uintptr_t))
-                return -ENOMEM;
-        addresses = mmap(NULL, (size_t)chunks * sizeof(atomic_uintptr_t), PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (addresses == MAP_FAILED)
-                return -ENOMEM;
         *window = (struct window){
                 .fd = fd,
                 .capacity = capacity,
                 .chunk_size = chunk_size,
                 .chunk_shift = (unsigned)__builtin_ctzll(chunk_size),
                 .protection = protection,
-                .chunks = (size_t)chunks,
-                .addresses = addresses,
+                .chunks = capacity / chunk_size + (capacity % chunk_size != 0),
         };
-        reserve_aligned(window);
         pthread_mutex_init(&window->lock, NULL);
+}
+
+/* The caller holds the lock. */
+static int make(struct window *window)
+{
+        void *addresses;
+
+        if (window->addresses)
+                return 0; /* another thread was faster */
+        if (window->chunks > SIZE_MAX / sizeof(atomic_uintptr_t))
+                return -ENOMEM;
+        addresses = mmap(NULL, (size_t)window->chunks * sizeof(atomic_uintptr_t),
+                PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (addresses == MAP_FAILED)
+                return -ENOMEM;
+        reserve_aligned(window);
+        window->addresses = addresses;
+        atomic_store_explicit(&window->made, window->protection, memory_order_release);
         return 0;
+}
+
+int window_make(struct window *window)
+{
+        int r;
+
+        if (atomic_load_explicit(&window->made, memory_order_acquire))
+                return 0;
+        pthread_mutex_lock(&window->lock);
+        r = make(window);
+        pthread_mutex_unlock(&window->lock);
+        return r;
 }
 
 /* The last chunk may be cut: nothing is mapped beyond the capacity. */
@@ -78,8 +97,9 @@ void window_deinit(struct window *window)
                 if (address)
                         munmap((void *)address, chunk_length(window, i));
         }
-        munmap(window->addresses, window->chunks * sizeof(atomic_uintptr_t));
+        munmap(window->addresses, (size_t)window->chunks * sizeof(atomic_uintptr_t));
         window->addresses = NULL;
+        atomic_store(&window->made, 0);
 }
 
 /*
@@ -142,10 +162,11 @@ int window_map(struct window *window, uint64_t start, uint64_t end, unsigned cha
         size_t first = (size_t)(start >> window->chunk_shift);
         size_t last = (size_t)((end - 1) >> window->chunk_shift);
         uintptr_t address;
+        int r = window_make(window);
 
+        if (r < 0)
+                return r;
         for (size_t i = first; i <= last; i++) {
-                int r;
-
                 address = atomic_load_explicit(&window->addresses[i], memory_order_acquire);
                 if (__builtin_expect(address > WINDOW_CHUNK_LOST, 1))
                         continue;

@@ -29,6 +29,52 @@ START_TEST(a_welcome_makes_a_session)
 }
 END_TEST
 
+/* A later version may say more than this one knows: a field 1000, of so many bytes that the packet
+ * has the size that the test says. */
+static void welcome_at_length(struct peer *peer)
+{
+        static uint8_t packet[WIRE_MESSAGE_MAX];
+        size_t size = *(const size_t *)peer->argument, head;
+        Filemem__ToClient message = FILEMEM__TO_CLIENT__INIT;
+        Filemem__Welcome welcome;
+
+        peer_accept(peer);
+        peer_receive(peer);
+        peer_fill_welcome(peer, &welcome);
+        message.body_case = FILEMEM__TO_CLIENT__BODY_WELCOME;
+        message.welcome = &welcome;
+        head = (size_t)wire_encode_to_client(&message, packet);
+        packet[head++] = 0xc2;
+        packet[head++] = 0x3e; /* number and type of the field; then its length */
+        head += 2;
+        packet[head - 2] = (uint8_t)(0x80 | ((size - head) & 0x7f));
+        packet[head - 1] = (uint8_t)((size - head) >> 7);
+        peer_send_bytes(peer, packet, size, &peer->memfd, 1);
+        while (peer_receive(peer))
+                ;
+}
+
+START_TEST(an_answer_may_say_more_but_not_more_than_there_is_room_for)
+{
+        for (size_t size = WIRE_GREETING_MAX; size <= WIRE_GREETING_MAX + 1; size++) {
+                bool fits = size == WIRE_GREETING_MAX;
+                size_t before = harness_count_fds();
+                filemem_session *session = NULL;
+                struct peer peer;
+
+                peer_start(&peer, welcome_at_length, &size);
+                ck_assert_int_eq(filemem_open(peer.path, NULL, &session), fits ? 0 : -EPROTO);
+                if (fits)
+                        ck_assert_uint_eq(filemem_capacity(session), PEER_CAPACITY);
+                else
+                        ck_assert_ptr_nonnull(strstr(filemem_open_error(), "no filememd"));
+                filemem_close(session);
+                peer_stop(&peer);
+                ck_assert_uint_eq(harness_count_fds(), before);
+        }
+}
+END_TEST
+
 /* One wrong thing each. */
 static const struct wrong {
         const char *what;
@@ -233,6 +279,7 @@ int main(void)
         TCase *tests = harness_case(suite, "welcome", 20);
 
         tcase_add_test(tests, a_welcome_makes_a_session);
+        tcase_add_test(tests, an_answer_may_say_more_but_not_more_than_there_is_room_for);
         tcase_add_loop_test(tests, a_welcome_with_one_wrong_thing_is_eproto, 0,
                 sizeof(wrongs) / sizeof(wrongs[0]));
         tcase_add_loop_test(tests, every_other_answer_has_its_result_and_sentence, 0,

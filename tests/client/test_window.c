@@ -70,7 +70,7 @@ START_TEST(a_range_is_at_its_offset_in_the_window)
         unsigned char *first, *second;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
         second = map(5 * CHUNK + PAGE, 5 * CHUNK + 2 * PAGE);
         first = map(0, PAGE);
         ck_assert_ptr_eq(second, first + 5 * CHUNK + PAGE);
@@ -80,12 +80,30 @@ START_TEST(a_range_is_at_its_offset_in_the_window)
 }
 END_TEST
 
+START_TEST(there_is_no_window_before_something_is_mapped)
+{
+        make_file(CAPACITY);
+        fault_map_at(0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
+        ck_assert_ptr_null(window_find(&window, 0, PAGE, PROT_READ));
+        ck_assert(!fault_map_happened());
+        fault_map_at(-1);
+        window_deinit(&window);
+        map(0, PAGE);
+        ck_assert_ptr_eq(window_find(&window, 0, PAGE, PROT_READ), window.base);
+        ck_assert_ptr_null(window_find(&window, 0, PAGE, PROT_READ | PROT_EXEC));
+        ck_assert_ptr_null(window_find(&window, 0, PAGE, 0));
+        ck_assert_ptr_null(window_find(&window, CHUNK, CHUNK + PAGE, PROT_READ));
+        drop();
+}
+END_TEST
+
 START_TEST(what_is_written_is_in_the_file)
 {
         char text[6] = "";
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
         memcpy(map(CAPACITY - PAGE, CAPACITY), "there", 6);
         ck_assert_int_eq(pread(fd, text, 6, (off_t)(CAPACITY - PAGE)), 6);
         ck_assert_str_eq(text, "there");
@@ -98,7 +116,7 @@ START_TEST(only_chunks_that_are_asked_for_are_mapped)
         uint64_t bytes;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
         ck_assert_uint_eq(count_areas(&bytes), 0);
         map(3 * CHUNK, 3 * CHUNK + PAGE);
         map(7 * CHUNK, 9 * CHUNK);
@@ -113,7 +131,7 @@ START_TEST(neighbouring_chunks_become_one_area)
         uint64_t bytes;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
         for (unsigned i = 0; i < 64; i += 2)
                 map(i * CHUNK, i * CHUNK + PAGE);
         ck_assert_uint_eq(count_areas(&bytes), 32);
@@ -133,7 +151,7 @@ START_TEST(nothing_is_mapped_beyond_the_capacity)
         uint64_t capacity = 2 * CHUNK + 3 * PAGE, bytes;
 
         make_file(capacity);
-        ck_assert_int_eq(window_init(&window, fd, capacity, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, capacity, CHUNK, PROT_READ | PROT_WRITE);
         map(2 * CHUNK, capacity);
         ck_assert_uint_eq(count_areas(&bytes), 1);
         ck_assert_uint_eq(bytes, 3 * PAGE);
@@ -159,7 +177,8 @@ START_TEST(without_address_space_each_chunk_is_somewhere)
         limit.rlim_cur = strtoumax(line, NULL, 10) * PAGE + (UINT64_C(1) << 30);
         ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
 
-        ck_assert_int_eq(window_init(&window, fd, capacity, 16 * CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, capacity, 16 * CHUNK, PROT_READ | PROT_WRITE);
+        ck_assert_int_eq(window_make(&window), 0);
         ck_assert_ptr_null(window.base);
         ck_assert_uint_eq(window_count_blocks(&window, PAGE, 2 * PAGE), 1);
         ck_assert_uint_eq(window_count_blocks(&window, 0, 16 * CHUNK), 1);
@@ -181,13 +200,18 @@ START_TEST(every_mmap_that_fails_is_told_and_can_be_tried_again)
         unsigned char *address = NULL;
 
         make_file(CAPACITY);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
         /* The array of chunks: no window at all. */
         fault_map_at(0);
-        ck_assert_int_eq(
-                window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), -ENOMEM);
+        ck_assert_int_eq(window_map(&window, 0, PAGE, &address), -ENOMEM);
+        fault_map_at(0);
+        ck_assert_int_eq(window_make(&window), -ENOMEM);
+        ck_assert_ptr_null(window_find(&window, 0, PAGE, PROT_READ));
+        ck_assert_ptr_null(address);
         /* The reservation: the other way. */
         fault_map_at(1);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        ck_assert_int_eq(window_make(&window), 0);
+        ck_assert(fault_map_happened());
         ck_assert_ptr_null(window.base);
         fault_map_at(0);
         ck_assert_int_eq(window_map(&window, 0, PAGE, &address), -ENOMEM);
@@ -195,7 +219,8 @@ START_TEST(every_mmap_that_fails_is_told_and_can_be_tried_again)
         map(0, PAGE);
         window_deinit(&window);
         /* A chunk: the second of three. The window stays whole. */
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
+        ck_assert_int_eq(window_make(&window), 0);
         fault_map_at(1);
         ck_assert_int_eq(window_map(&window, 0, 3 * CHUNK, &address), -ENOMEM);
         ck_assert(fault_map_happened());
@@ -210,7 +235,8 @@ START_TEST(a_hole_that_a_failed_mmap_left_is_closed_or_given_up)
         unsigned char *address = NULL, *other;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
+        ck_assert_int_eq(window_make(&window), 0);
         /* As kernels before 6.12 do it: what was there is gone when mmap() fails. */
         ck_assert_int_eq(munmap(window.base + CHUNK, CHUNK), 0);
         fault_map_at(0);
@@ -257,7 +283,7 @@ START_TEST(threads_that_come_together_see_one_mapping)
         uint64_t bytes;
 
         make_file(CAPACITY);
-        ck_assert_int_eq(window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE), 0);
+        window_init(&window, fd, CAPACITY, CHUNK, PROT_READ | PROT_WRITE);
         for (unsigned i = 0; i < 8; i++)
                 ck_assert_int_eq(pthread_create(&threads[i], NULL, map_all, places[i]), 0);
         for (unsigned i = 0; i < 8; i++)
@@ -276,6 +302,7 @@ int main(void)
         TCase *tests = harness_case(suite, "window", 20);
 
         tcase_add_test(tests, a_range_is_at_its_offset_in_the_window);
+        tcase_add_test(tests, there_is_no_window_before_something_is_mapped);
         tcase_add_test(tests, what_is_written_is_in_the_file);
         tcase_add_test(tests, only_chunks_that_are_asked_for_are_mapped);
         tcase_add_test(tests, neighbouring_chunks_become_one_area);

@@ -54,7 +54,9 @@
  * Else the session ends.
  *
  * System calls. After filemem_open() the library makes few, for a process that filters its own:
- * docs/sandboxing.md lists them. It calls malloc() in filemem_open() only.
+ * docs/sandboxing.md lists them. It calls malloc() in filemem_open() only. Of memory it takes what
+ * it needs for a session when the first call is made, and maps it: that can be -ENOMEM, whatever
+ * the call, and be tried again. From then on a single thread needs no more.
  *
  * Sizes. Offsets and lengths are bytes; ranges are half-open [start, end) and page aligned.
  *
@@ -293,8 +295,9 @@ struct filemem_block {
 
 /*
  * Where a range is in this process. The pool's file is mapped in chunks of 16 MiB on first use,
- * into one window of address space, so that a range is contiguous whatever chunks it spans, and
- * calling again costs next to nothing. The range need not be held; touch it only while it is.
+ * into one window of address space (reserved then, too), so that a range is contiguous whatever
+ * chunks it spans, and calling again costs next to nothing. The range need not be held; touch it
+ * only while it is.
  *
  * protection: of PROT_READ and PROT_WRITE, what the caller will do. Chunks are mapped for both, or
  * for reading in a session that may only read: then PROT_WRITE is -EACCES. PROT_EXEC is always.
