@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LISTENER_TURN 16 /* connections in one turn of the loop */
+#define LISTENER_TURN 16 /* connections in one turn of a busy loop */
 
 /* How long to leave a socket alone that cannot be accepted from and has no reserve to answer with.
  */
@@ -59,10 +59,11 @@ static int refuse_one(struct listener *listener)
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
         struct listener *listener = context;
+        int turn = listener->user->is_busy(listener->context) ? LISTENER_TURN : 1;
 
         (void)fd;
         (void)what;
-        for (int i = 0; i < LISTENER_TURN; i++) {
+        for (int i = 0; i < turn; i++) {
                 int r, connection;
 
                 /* The connection that was refused last may not have been closed at once. Whoever is
@@ -75,7 +76,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
                 }
                 connection = accept_one(listener);
                 if (connection >= 0) {
-                        listener->accept(listener->context, connection);
+                        listener->user->accept(listener->context, connection);
                         continue;
                 }
                 r = -errno;
@@ -107,14 +108,14 @@ static void on_pause_over(evutil_socket_t fd, short what, void *context)
 }
 
 int listener_init(struct listener *listener, struct event_base *base, int fd, struct closer *closer,
-        void (*accept)(void *context, int fd), void *context)
+        const struct listener_user *user, void *context)
 {
         int flags = fcntl(fd, F_GETFL), r = 0;
 
         *listener = (struct listener){
                 .fd = fd,
                 .closer = closer,
-                .accept = accept,
+                .user = user,
                 .context = context,
         };
         listener->reserve = open_reserve();

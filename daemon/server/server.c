@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+/* Connections and messages that came between two turns of the listener, in a loop that is busy. */
+#define BUSY_ARRIVALS 16
+
 /* How long a stop waits for clients to read their answers. */
 static const struct timeval stop_patience = {.tv_sec = 2};
 
@@ -32,6 +35,18 @@ static void on_connection(void *context, int fd)
         server_note_rank(server, server->next_session);
         session_new(server, fd);
 }
+
+/* More than a client that opens sessions one after the other has come since the last one. */
+static bool is_busy(void *context)
+{
+        struct server *server = context;
+        bool busy = server->arrivals - server->accepted_at > BUSY_ARRIVALS;
+
+        server->accepted_at = server->arrivals;
+        return busy;
+}
+
+static const struct listener_user listener_user = {.accept = on_connection, .is_busy = is_busy};
 
 /* The stop is over: nobody is left, or who is left had time enough. */
 static void on_stopped(evutil_socket_t fd, short what, void *context)
@@ -110,7 +125,7 @@ static int start(struct server *server, const struct pools_config *config,
                 return r;
         survival_settle(server);
         return listener_init(&server->listener, server->base, steal_fd(&fd), server->closer,
-                on_connection, server);
+                &listener_user, server);
 }
 
 static uint64_t get_fd_limit(void)

@@ -132,6 +132,8 @@ void session_new(struct server *server, int fd)
                 return;
         }
         session_enlist(session);
+        /* Who connects says Hello at once: it is looked for in this turn of the loop. */
+        event_active(&session->readable, EV_READ, 0);
 }
 
 int session_enter(struct session *session, struct served *served)

@@ -63,10 +63,11 @@ struct server {
         uint64_t kept_sessions;       /* that outlive the daemon */
         uint64_t fd_limit;            /* RLIMIT_NOFILE */
         uint64_t next_session;
-        uint64_t arrivals;   /* grows with connections, and whenever one is read from */
-        unsigned rank;       /* the highest of the last ones, see busy_poll.h */
-        uint64_t started_at; /* clock_now() */
-        uid_t uid;           /* of the daemon */
+        uint64_t arrivals;    /* grows with connections, and whenever one is read from */
+        uint64_t accepted_at; /* of them, at the listener's last turn */
+        unsigned rank;        /* the highest of the last ones, see busy_poll.h */
+        uint64_t started_at;  /* clock_now() */
+        uid_t uid;            /* of the daemon */
         bool stopping;
         struct server_statistics statistics;
         struct views views;

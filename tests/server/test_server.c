@@ -71,6 +71,12 @@ static void take_turns(int count)
                 event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
+/* What the kernel reports once, and no more. */
+static void take_step(void)
+{
+        event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
 /* Until there is something for the client. */
 static void await(struct raw *raw)
 {
@@ -151,6 +157,83 @@ START_TEST(connection_without_memory_is_refused)
         ck_assert_int_gt(n, 3); /* the session, its account, and that of its user */
         open_session(&raw);
         close_session(&raw);
+        stop_server();
+}
+END_TEST
+
+START_TEST(a_hello_that_is_there_is_answered_in_the_turn_of_its_connection)
+{
+        struct raw raw;
+
+        start_server();
+        raw_connect(&raw, path);
+        raw_send_hello(&raw, WIRE_MAJOR, "", "quick");
+        take_step();
+        ck_assert(raw_is_readable(&raw));
+        check_welcome(&raw);
+        close_session(&raw);
+        stop_server();
+}
+END_TEST
+
+/* And who says nothing is waited for, and keeps nobody. */
+START_TEST(a_hello_that_comes_later_is_answered_too)
+{
+        struct raw silent, raw;
+
+        start_server();
+        raw_connect(&silent, path);
+        take_turns(3);
+        raw_connect(&raw, path);
+        raw_send_hello(&raw, WIRE_MAJOR, "", "quick");
+        take_step();
+        ck_assert(raw_is_readable(&raw));
+        raw_send_hello(&silent, WIRE_MAJOR, "", "late");
+        check_welcome(&silent);
+        check_welcome(&raw);
+        raw_close(&raw);
+        close_session(&silent);
+        stop_server();
+}
+END_TEST
+
+#define CONNECTIONS 8
+
+/* Where a turn may be long in coming all are taken that wait; else one in each. */
+START_TEST(connections_are_taken_together_where_much_else_comes)
+{
+        struct raw busy, raws[CONNECTIONS];
+
+        start_server();
+        open_session(&busy);
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+                raw_connect(&raws[i], path);
+        for (unsigned i = 0; i < CONNECTIONS; i++) {
+                ck_assert_uint_eq(server->connections, 1 + i);
+                take_step();
+        }
+        ck_assert_uint_eq(server->connections, 1 + CONNECTIONS);
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+                raw_close(&raws[i]);
+        take_turns(3);
+        ck_assert_uint_eq(server->connections, 1);
+
+        for (unsigned i = 0; i < 100; i++) {
+                struct raw_operation ping;
+                uint64_t id;
+
+                raw_ping(&ping);
+                id = raw_request(&busy, &ping, 1);
+                take_turns(1);
+                raw_receive_reply(&busy, id);
+        }
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+                raw_connect(&raws[i], path);
+        take_step();
+        ck_assert_uint_eq(server->connections, 1 + CONNECTIONS);
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+                raw_close(&raws[i]);
+        close_session(&busy);
         stop_server();
 }
 END_TEST
@@ -437,6 +520,9 @@ int main(void)
         TCase *tests = harness_case(suite, "server", 30);
 
         tcase_add_test(tests, connection_without_memory_is_refused);
+        tcase_add_test(tests, a_hello_that_is_there_is_answered_in_the_turn_of_its_connection);
+        tcase_add_test(tests, a_hello_that_comes_later_is_answered_too);
+        tcase_add_test(tests, connections_are_taken_together_where_much_else_comes);
         tcase_add_test(tests, session_without_memory_is_refused);
         tcase_add_test(tests, request_survives_every_failed_allocation);
         tcase_add_test(tests, way_of_a_message_needs_no_allocation);
