@@ -26,6 +26,7 @@ void channel_init(struct channel *channel, int fd, struct closer *closer)
         channel->closer = closer;
         channel->charge = NULL;
         channel->sent = false;
+        channel->hung_up = channel->over = channel->shared = false;
         STAILQ_INIT(&channel->queue);
 }
 
@@ -47,6 +48,24 @@ static ssize_t receive(int fd, struct msghdr *message, int flags)
                 size = recvmsg(fd, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         while (size < 0 && errno == EINTR);
         return size;
+}
+
+/*
+ * Nothing more can be sent to it: whether all has been received, too. To recvmsg() the end looks
+ * like an empty packet, which may have others behind it; but where credentials are asked for, every
+ * packet has some, and there is no room for them. What it looks at stays where it is.
+ */
+static bool is_over(int fd)
+{
+        struct msghdr nothing = {0};
+        int on = 1, off = 0;
+
+        if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+                return false;
+        if (receive(fd, &nothing, MSG_PEEK) == 0 && !(nothing.msg_flags & (MSG_CTRUNC | MSG_TRUNC)))
+                return true;
+        (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
+        return false;
 }
 
 /* Whether descriptors come with the next packet, which stays where it is. */
@@ -79,6 +98,12 @@ int channel_receive(struct channel *channel, bool careful, uint8_t *buffer, size
         };
         ssize_t size;
 
+        if (channel->hung_up) {
+                channel->hung_up = false;
+                channel->over = is_over(channel->fd);
+                if (channel->over)
+                        return -ESHUTDOWN;
+        }
         if (careful && descriptors_come(channel->fd))
                 return OUTCOME_DESCRIPTOR_UNWANTED;
         size = receive(channel->fd, &message, 0);
@@ -236,10 +261,19 @@ void channel_drain(struct channel *channel)
         (void)shutdown(channel->fd, SHUT_RD);
 }
 
+void channel_note_hangup(struct channel *channel)
+{
+        channel->hung_up = true;
+}
+
 void channel_close(struct channel *channel)
 {
         while (channel_blocked(channel))
                 drop_first(channel);
-        (void)shutdown(channel->fd, SHUT_RDWR);
-        closer_close(channel->closer, steal_fd(&channel->fd), true);
+        if (!channel->over || channel->shared)
+                (void)shutdown(channel->fd, SHUT_RDWR);
+        if (channel->over)
+                closer_close_empty(channel->closer, steal_fd(&channel->fd));
+        else
+                closer_close(channel->closer, steal_fd(&channel->fd), true);
 }

@@ -25,6 +25,9 @@ struct channel {
         struct closer *closer; /* borrowed */
         struct charge *charge; /* borrowed: who pays for the queue; NULL: nobody */
         bool sent;             /* a packet, since somebody put false here */
+        bool shared;           /* another process has the descriptor, too */
+        bool hung_up;          /* see channel_note_hangup() */
+        bool over;             /* and nothing is left in it */
         STAILQ_HEAD(, channel_packet) queue;
 };
 
@@ -74,6 +77,12 @@ bool channel_blocked(const struct channel *channel);
  * comes -ESHUTDOWN.
  */
 void channel_drain(struct channel *channel);
+
+/*
+ * Nothing more can be sent to it, says the loop. The next channel_receive() finds out whether that
+ * was all, and then channel_close() needs no thread for what could be left.
+ */
+void channel_note_hangup(struct channel *channel);
 
 /* Ends the connection. The other side can read all that was sent to it; what is queued is lost. */
 void channel_close(struct channel *channel);

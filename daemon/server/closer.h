@@ -28,5 +28,12 @@ struct closer *closer_free(struct closer *closer);
  */
 void closer_close(struct closer *closer, int fd, bool discard);
 
+/*
+ * Closes a connection of ours that nothing is left in, which is gone for the caller: here and now,
+ * where that cannot take long. Before Linux 6.9 who closed any socket also had to collect those
+ * that had been lost in each other, with all that was in them.
+ */
+void closer_close_empty(struct closer *closer, int fd);
+
 /* Whether something is not closed yet. */
 bool closer_is_busy(const struct closer *closer);

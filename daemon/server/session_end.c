@@ -94,6 +94,7 @@ void session_end(struct session *session, int result)
         check(!session->ended);
         session->ended = true;
         survival_stop_waiting(session);
+        session->channel.shared = session->stored;
         if (session->stored)
                 survival_drop_session(session->server, session->id);
         session_set_kept(session, false);

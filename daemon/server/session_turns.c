@@ -135,6 +135,9 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         if (!session_begin_turn(session, &now))
                 return; /* it stays readable */
         session->activity.active_at = now;
+        /* Who is still to be told something is closed as if there were more. */
+        if (what & EV_CLOSED && !session->farewell)
+                channel_note_hangup(&session->channel);
         r = take_turn(session, now);
         session_end_turn(session, now);
         if (!r && what & EV_TIMEOUT && !session->greeted && !session->waiter.account)
@@ -192,7 +195,8 @@ int session_watch(struct session *session)
         struct event_base *base = session->server->base;
         int fd = session->channel.fd, r;
 
-        r = event_assign(&session->readable, base, fd, EV_READ | EV_PERSIST, on_readable, session);
+        r = event_assign(&session->readable, base, fd, EV_READ | EV_CLOSED | EV_PERSIST,
+                on_readable, session);
         r |= event_assign(
                 &session->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, session);
         r |= event_assign(&session->hangup, base, fd, EV_CLOSED | EV_PERSIST, on_hangup, session);

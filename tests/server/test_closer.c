@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 static struct closer *closer;
@@ -113,6 +116,40 @@ START_TEST(who_is_held_up_is_left_behind_and_frees)
 }
 END_TEST
 
+/* Whether an empty connection is closed by the caller, while the thread is held up. */
+static bool is_closed_here(void)
+{
+        size_t before;
+        int other, fds[2];
+        bool here;
+
+        ck_assert_int_eq(closer_new(&closer), 0);
+        closer_close(closer, make_lingering(60, &other), false);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+        before = harness_count_fds();
+        closer_close_empty(closer, fds[1]);
+        here = harness_count_fds() < before;
+        close(other);
+        await_idle();
+        ck_assert_uint_eq(harness_count_fds(), before - 3);
+        close(fds[0]);
+        closer = closer_free(closer);
+        return here;
+}
+
+START_TEST(a_connection_without_anything_in_it_needs_no_thread_where_closing_is_quick)
+{
+        unsigned major, minor;
+        struct utsname name;
+
+        ck_assert_int_eq(uname(&name), 0);
+        ck_assert_int_eq(sscanf(name.release, "%u.%u", &major, &minor), 2);
+        ck_assert_int_eq(is_closed_here(), major * 1000 + minor >= 6009);
+        ck_assert_int_ge(personality(UNAME26), 0); /* this is Linux 2.6 from now on */
+        ck_assert(!is_closed_here());
+}
+END_TEST
+
 START_TEST(out_of_memory_is_an_error)
 {
         int r;
@@ -133,6 +170,8 @@ int main(void)
         tcase_add_test(tests, it_is_through_when_it_is_freed);
         tcase_add_test(tests, only_what_may_be_is_discarded);
         tcase_add_test(tests, who_is_held_up_is_left_behind_and_frees);
+        tcase_add_test(
+                tests, a_connection_without_anything_in_it_needs_no_thread_where_closing_is_quick);
         tcase_add_test(tests, out_of_memory_is_an_error);
         return harness_run(suite);
 }
