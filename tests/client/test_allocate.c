@@ -161,13 +161,17 @@ START_TEST(one_that_is_interrupted_goes_on)
 }
 END_TEST
 
+/* The table of the window, and the two chunks. Before them there is the memory of the request, and
+ * between them the window, which can be done without. */
+static const long mappings[] = {1, 3, 4};
+
 START_TEST(what_cannot_be_mapped_is_undone)
 {
         struct filemem_range range;
 
         begin(true);
         open_session();
-        fault_map_at(_i);
+        fault_map_at(mappings[_i]);
         ck_assert_int_eq(allocate(FILEMEM_POPULATE, &range), -ENOMEM);
         ck_assert(fault_map_happened());
         ck_assert_str_eq(
@@ -182,10 +186,10 @@ START_TEST(without_a_window_each_piece_is_populated)
         struct filemem_range range;
 
         begin(true);
-        fault_map_at(2); /* after what every session has, and the array of chunks */
         open_session();
-        ck_assert(fault_map_happened());
+        fault_map_at(2); /* after the memory of the request, and the array of chunks */
         ck_assert_int_eq(allocate(FILEMEM_POPULATE, &range), 0);
+        ck_assert(fault_map_happened());
         ck_assert_uint_eq(stored(), 8 * PEER_PAGE);
         ck_assert_int_eq(filemem_map_blocks(session, range, PROT_READ, NULL, 0), 2);
         end();
@@ -223,7 +227,7 @@ int main(void)
         tcase_add_test(tests, a_daemon_that_does_not_commit_is_found_out);
         tcase_add_loop_test(tests, a_populate_that_fails_is_undone, 0, 4);
         tcase_add_test(tests, one_that_is_interrupted_goes_on);
-        tcase_add_loop_test(tests, what_cannot_be_mapped_is_undone, 0, 2);
+        tcase_add_loop_test(tests, what_cannot_be_mapped_is_undone, 0, 3);
         tcase_add_test(tests, without_a_window_each_piece_is_populated);
         tcase_add_test(tests, a_forked_child_gets_nothing);
         return harness_run(suite);
