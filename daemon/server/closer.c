@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -34,11 +34,14 @@ struct closer {
 /* Whether this is Linux 6.9 at least. Of what has no such number, nothing is known. */
 static bool is_collected_by_others(void)
 {
-        unsigned major, minor;
+        unsigned long major, minor;
         struct utsname name;
+        char *end;
 
-        if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+        if (uname(&name) < 0)
                 return false;
+        major = strtoul(name.release, &end, 10);
+        minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
         return major > 6 || (major == 6 && minor >= 9);
 }
 

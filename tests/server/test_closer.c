@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -139,11 +139,14 @@ static bool is_closed_here(void)
 
 START_TEST(a_connection_without_anything_in_it_needs_no_thread_where_closing_is_quick)
 {
-        unsigned major, minor;
+        unsigned long major, minor;
         struct utsname name;
+        char *end;
 
         ck_assert_int_eq(uname(&name), 0);
-        ck_assert_int_eq(sscanf(name.release, "%u.%u", &major, &minor), 2);
+        major = strtoul(name.release, &end, 10);
+        ck_assert_int_eq(*end, '.');
+        minor = strtoul(end + 1, NULL, 10);
         ck_assert_int_eq(is_closed_here(), major * 1000 + minor >= 6009);
         ck_assert_int_ge(personality(UNAME26), 0); /* this is Linux 2.6 from now on */
         ck_assert(!is_closed_here());
