@@ -72,9 +72,14 @@ static void give_to_all(int socket, void *argument)
         (void)socket;
         if (epoll_ctl(epoll, EPOLL_CTL_ADD, giver->listener, &event) < 0)
                 return;
-        while (epoll_wait(epoll, &event, 1, -1) >= 0) {
-                int fd;
+        for (;;) {
+                int fd, count = epoll_wait(epoll, &event, 1, -1);
 
+                /* Who was stopped for a while is interrupted. */
+                if (count < 0 && errno == EINTR)
+                        continue;
+                if (count < 0)
+                        return;
                 if (event.data.fd != giver->listener) {
                         close(event.data.fd);
                         continue;

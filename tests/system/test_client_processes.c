@@ -164,6 +164,38 @@ START_TEST(a_forked_childs_end_does_not_end_the_session)
 }
 END_TEST
 
+/* A child of a child opens one, too: each has its own, and nobody that of an ancestor. */
+static int descend(filemem_session *inherited, int generations)
+{
+        pid_t child = fork();
+        int status;
+
+        if (child == 0) {
+                filemem_session *mine;
+                int wrong = filemem_ping(inherited) != -ECHILD;
+
+                wrong += filemem_open(the_daemon.socket, NULL, &mine) != 0;
+                wrong += filemem_ping(mine) != 0;
+                wrong += filemem_ping(inherited) != -ECHILD;
+                wrong += filemem_fd(inherited) != -ECHILD;
+                if (generations > 1)
+                        wrong += descend(mine, generations - 1);
+                wrong += filemem_ping(mine) != 0;
+                filemem_close(mine);
+                filemem_close(inherited);
+                _exit(wrong);
+        }
+        return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+START_TEST(each_generation_has_sessions_of_its_own)
+{
+        ck_assert_int_eq(descend(the_session, 3), 0);
+        ck_assert_int_eq(filemem_ping(the_session), 0);
+        ck_assert_int_eq(descend(the_session, 1), 0);
+}
+END_TEST
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 #define THREADS 8
@@ -227,5 +259,6 @@ void test_client_processes(TCase *tests)
         tcase_add_test(tests, two_processes_see_one_memory);
         tcase_add_test(tests, a_killed_process_leaves_nothing_and_takes_nothing);
         tcase_add_test(tests, a_forked_childs_end_does_not_end_the_session);
+        tcase_add_test(tests, each_generation_has_sessions_of_its_own);
         tcase_add_test(tests, eight_threads_share_one_session);
 }
