@@ -29,12 +29,37 @@ static inline uint32_t usable(
         return gap_aligned(ends[i], starts[i + 1], alignment);
 }
 
+/*
+ * How many places from the first on need not be looked at one by one: those in fours in which no
+ * gap has the length, neither before the next place nor, in an inner node, inside of a child. What
+ * is missing to it is negative if one has. Padding may look as if it had, which costs time alone:
+ * a gap that is long enough comes before it.
+ */
+static inline __attribute__((always_inline)) unsigned pass_over(const uint32_t *starts,
+        const uint32_t *ends, const uint32_t *inside, unsigned max, uint32_t length)
+{
+        quad most = (quad){0} + (length - 1);
+        unsigned i = 0;
+
+        for (; i + 4 < max; i += 4) {
+                quad missing = most - (quad_load(starts + i + 1) - quad_load(ends + i));
+
+                if (inside)
+                        missing |= most - quad_load(inside + i);
+                if (quad_any_negative(missing))
+                        break;
+        }
+        return i;
+}
+
 static inline __attribute__((always_inline)) uint32_t find_in_leaf(
         struct usage_path *path, uint32_t length, uint32_t alignment)
 {
         const struct leaf *leaf = node_leaf(path->node[0]);
         unsigned last = leaf->node.count - 1u, i = 0;
 
+        if (alignment == 1)
+                i = pass_over(leaf->start, leaf->end, NULL, NODE_LEAF_MAX, length);
         while (i < last && usable(leaf->start, leaf->end, i, alignment) < length)
                 i++;
         check(i < last);
@@ -52,6 +77,8 @@ static inline __attribute__((always_inline)) uint32_t find_between(
                 unsigned last = inner->node.count - 1u, i = 0;
                 bool behind = false;
 
+                if (alignment == 1)
+                        i = pass_over(inner->start, inner->end, gaps, NODE_INNER_MAX, length);
                 while (i < last && gaps[i] < length) {
                         behind = usable(inner->start, inner->end, i, alignment) >= length;
                         if (behind)
