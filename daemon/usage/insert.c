@@ -27,6 +27,49 @@ static bool loses_mark(const struct leaf *leaf, unsigned i)
         return leaf->tags[i] & USAGE_SCANNING;
 }
 
+/* Puts the entry at place i, or makes it one with what it touches there and is like it. */
+static inline void put(struct usage_tree *tree, struct leaf *leaf, unsigned i,
+        const struct usage_entry *entry, bool like_low, bool like_high)
+{
+        if (like_low && like_high) {
+                leaf->end[i - 1] = leaf->end[i];
+                leaf->committed[i - 1] += entry->committed + leaf->committed[i];
+                leaf->tags[i - 1] |= leaf->tags[i];
+                leaf_shift(leaf, i + 1, i);
+                tree->totals.entries--;
+        } else if (like_low) {
+                leaf->end[i - 1] = entry->end;
+                leaf->committed[i - 1] += entry->committed;
+        } else if (like_high) {
+                leaf->start[i] = entry->start;
+                leaf->committed[i] += entry->committed;
+        } else {
+                leaf_shift(leaf, i, i + 1);
+                leaf_set(leaf, i, entry);
+                tree->totals.entries++;
+        }
+}
+
+/* Whether the leaf keeps enough with one entry less. */
+static inline bool can_shrink(const struct usage_tree *tree, const struct leaf *leaf)
+{
+        return !tree->height || leaf->node.count > node_minimum(tree->nodes, 0);
+}
+
+/*
+ * The longest gap of a leaf, where one of `longest`, next to place i, was filled. Often there is
+ * one like it close by: where many ranges of one length were freed.
+ */
+static inline uint32_t next_longest(const struct leaf *leaf, unsigned i, uint32_t longest)
+{
+        unsigned last = i + 2 < NODE_LEAF_MAX ? i + 2 : NODE_LEAF_MAX - 1;
+
+        for (i--; i < last; i++)
+                if (leaf->start[i + 1] - leaf->end[i] == longest)
+                        return longest;
+        return leaf_gap(leaf);
+}
+
 /*
  * The short way, for an entry in a gap between two others of the leaf, or behind its last one. The
  * longest gap of the leaf is what it was, unless it was as long as this one. Returns false, with
@@ -46,23 +89,13 @@ static bool insert_short(
         low = leaf->end[i - 1];
         like_low = low == entry->start && is_like(leaf, i - 1, entry);
         like_high = !last && leaf->start[i] == entry->end && is_like(leaf, i, entry);
-        if ((like_low && (like_high || loses_mark(leaf, i - 1))) ||
-                (like_high && loses_mark(leaf, i)))
+        if ((like_low && loses_mark(leaf, i - 1)) || (like_high && loses_mark(leaf, i)) ||
+                (like_low && like_high && !can_shrink(tree, leaf)))
                 return false;
         gap = last ? entry->start - low : leaf->start[i] - low;
         if (gap >= tree->alignment)
                 return false; /* its aligned part would have to be looked at too */
-        if (like_low) {
-                leaf->end[i - 1] = entry->end;
-                leaf->committed[i - 1] += entry->committed;
-        } else if (like_high) {
-                leaf->start[i] = entry->start;
-                leaf->committed[i] += entry->committed;
-        } else {
-                leaf_shift(leaf, i, i + 1);
-                leaf_set(leaf, i, entry);
-                tree->totals.entries++;
-        }
+        put(tree, leaf, i, entry, like_low, like_high);
         if (last && gap <= summary.gap) {
                 summary_set_end(tree, path, entry->end);
                 return true;
@@ -71,7 +104,7 @@ static bool insert_short(
                 summary.end = entry->end;
                 summary.gap = gap;
         } else if (gap == summary.gap) {
-                summary.gap = leaf_gap(leaf);
+                summary.gap = next_longest(leaf, i, gap);
         } else {
                 return true;
         }

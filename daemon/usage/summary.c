@@ -169,12 +169,13 @@ void summary_set(struct usage_tree *tree, const struct usage_path *path, unsigne
 {
         for (; level < tree->height; level++) {
                 struct usage_summary before = summary_known(tree, path, level);
-                struct usage_summary above = summary_known(tree, path, level + 1);
                 struct inner *parent = node_inner(path->node[level + 1]);
                 unsigned i = path->index[level + 1];
+                struct usage_summary above;
 
                 if (same(&now, &before))
                         return;
+                above = summary_known(tree, path, level + 1);
                 inner_set(parent, i, path->node[level], &now);
                 if (!derive(parent, i, &before, &now, &above))
                         above = inner_summary(parent, tree->alignment);
