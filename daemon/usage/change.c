@@ -181,26 +181,10 @@ INLINE bool incref(struct usage_entry *entry, void *argument)
         return true;
 }
 
-/* The path to `start`, which the caller of the tree may have had no reason to look for. */
-INLINE struct usage_path *locate(struct usage_tree *tree, struct usage_path *path, uint32_t start,
-        uint32_t end, struct usage_path *own)
-{
-        uint32_t most;
-
-        if (path)
-                return path;
-        check(usage_tree_locate(tree, start, end, own, &most));
-        return own;
-}
-
-void usage_tree_incref(
+void tree_change_incref(
         struct usage_tree *tree, struct usage_path *path, uint32_t start, uint32_t end)
 {
-        struct usage_path own;
-
-        path = locate(tree, path, start, end, &own);
-        if (!tree_adjust(tree, path, start, end, 1))
-                change_range(tree, path, start, end, incref, NULL);
+        change_range(tree, path, start, end, incref, NULL);
 }
 
 INLINE bool decrease(struct usage_entry *entry, void *argument)
@@ -212,6 +196,12 @@ INLINE bool decrease(struct usage_entry *entry, void *argument)
         return entry->refs > 0;
 }
 
+void tree_change_decrease(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, uint32_t refs)
+{
+        change_range(tree, path, start, end, decrease, &refs);
+}
+
 INLINE bool decref(struct usage_entry *entry, void *argument)
 {
         if (!decrease(entry, argument))
@@ -219,24 +209,8 @@ INLINE bool decref(struct usage_entry *entry, void *argument)
         return true;
 }
 
-void usage_tree_decref(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+void tree_change_decref(struct usage_tree *tree, struct usage_path *path, uint32_t start,
         uint32_t end, uint32_t refs)
 {
-        struct usage_path own;
-
-        path = locate(tree, path, start, end, &own);
-        if (!tree_adjust(tree, path, start, end, -(int64_t)refs))
-                change_range(tree, path, start, end, decref, &refs);
-}
-
-void usage_tree_decrease(struct usage_tree *tree, struct usage_path *path, uint32_t start,
-        uint32_t end, uint32_t refs)
-{
-        struct usage_path own;
-
-        path = locate(tree, path, start, end, &own);
-        /* What would be freed is removed here: not by the short way. */
-        if (node_leaf(path->node[0])->refs[path->index[0]] == refs ||
-                !tree_adjust(tree, path, start, end, -(int64_t)refs))
-                change_range(tree, path, start, end, decrease, &refs);
+        change_range(tree, path, start, end, decref, &refs);
 }

@@ -304,11 +304,22 @@ void path_seek(const struct usage_tree *tree, uint32_t page, struct usage_path *
 uint32_t path_end_before(const struct usage_tree *tree, const struct usage_path *path);
 uint32_t path_start_after(const struct usage_tree *tree, const struct usage_path *path);
 
+/* ---- change.c -------------------------------------------------------------------------------- */
+
+/* What references.c does, for every case. path: to `start`. */
+void tree_change_incref(
+        struct usage_tree *tree, struct usage_path *path, uint32_t start, uint32_t end);
+void tree_change_decref(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, uint32_t refs);
+void tree_change_decrease(struct usage_tree *tree, struct usage_path *path, uint32_t start,
+        uint32_t end, uint32_t refs);
+
 /* ---- adjust.c -------------------------------------------------------------------------------- */
 
 /*
  * `change` references more, or fewer, on every page of [start, end); path: of usage_tree_locate().
- * Does the frequent, simple cases in place. Returns false, with nothing changed, if it is none.
+ * Does what can be done in one leaf, at the edges of the range. Returns false, with nothing
+ * changed, if that is not enough.
  */
 bool tree_adjust(struct usage_tree *tree, const struct usage_path *path, uint32_t start,
         uint32_t end, int64_t change);
