@@ -117,17 +117,17 @@ struct pool *pool_free(struct pool *pool)
 /* ---- operations --------------------------------------------------------------------------------
  */
 
-/* range_check(), and the range in pages. */
-static int to_pages(
+/* range_check(), which what is right does not have to call, and the range in pages. */
+static inline int to_pages(
         const struct pool *pool, struct range range, uint32_t *ret_start, uint32_t *ret_end)
 {
-        int r = range_check(range, pool->file.capacity, pool->file.page_size);
+        uint64_t page_size = pool->file.page_size;
+        bool right = range.start < range.end && !((range.start | range.end) & (page_size - 1)) &&
+                     range.end <= pool->file.capacity;
 
-        if (r)
-                return r;
         *ret_start = pool_page(pool, range.start);
         *ret_end = pool_page(pool, range.end);
-        return 0;
+        return right ? 0 : range_check(range, pool->file.capacity, page_size);
 }
 
 /* Doubles until the range lies within. */
@@ -231,23 +231,32 @@ int pool_incref(struct holder *holder, struct range range)
         return r;
 }
 
-/*
- * Whether the holder holds every page, and the path to the first; else why a range that it does not
- * hold whole cannot be what was asked, as far as an operation may look.
- */
-static int check_held(struct holder *holder, uint32_t start, uint32_t end, struct usage_path *ret)
+/* Why a range that a holder does not hold whole cannot be what was asked, as far as an operation
+ * may look. */
+static int why_not_held(struct holder *holder, uint32_t start, uint32_t end)
 {
+        struct usage_path path;
         uint32_t most;
 
-        if (usage_tree_locate(holder_tree(holder), start, end, ret, &most))
-                return 0;
         end = holder_reach(holder, start, end);
-        return usage_tree_locate(&holder->pool->tree, start, end, ret, &most)
+        return usage_tree_locate(&holder->pool->tree, start, end, &path, &most)
                        ? OUTCOME_NOT_HELD
                        : OUTCOME_NOT_ALLOCATED;
 }
 
-int pool_decref_part(struct holder *holder, struct range range, uint64_t *from)
+/* Whether the holder holds every page, and the path to the first; else why not. */
+static inline int check_held(
+        struct holder *holder, uint32_t start, uint32_t end, struct usage_path *ret)
+{
+        uint32_t most;
+
+        return usage_tree_locate(holder_tree(holder), start, end, ret, &most)
+                       ? 0
+                       : why_not_held(holder, start, end);
+}
+
+static inline __attribute__((always_inline)) int decref_part(
+        struct holder *holder, struct range range, uint64_t *from)
 {
         struct pool *pool = holder->pool;
         struct usage_path path;
@@ -271,13 +280,18 @@ int pool_decref_part(struct holder *holder, struct range range, uint64_t *from)
         return r;
 }
 
+int pool_decref_part(struct holder *holder, struct range range, uint64_t *from)
+{
+        return decref_part(holder, range, from);
+}
+
 int pool_decref(struct holder *holder, struct range range)
 {
         uint64_t from = range.start;
         int r;
 
         do
-                r = pool_decref_part(holder, range, &from);
+                r = decref_part(holder, range, &from);
         while (!r && from < range.end);
         return r;
 }
