@@ -20,22 +20,12 @@ static void path_to_edge(struct usage_path *path, unsigned level, bool last)
         }
 }
 
-/* What of the gap behind place i, up to the next one's start, an allocation can use. */
-static inline uint32_t usable(
-        const uint32_t *starts, const uint32_t *ends, unsigned i, uint32_t alignment)
-{
-        if (alignment == 1)
-                return starts[i + 1] - ends[i];
-        return gap_aligned(ends[i], starts[i + 1], alignment);
-}
-
 /*
- * How many places from the first on need not be looked at one by one: those in fours in which no
- * gap has the length, neither before the next place nor, in an inner node, inside of a child. What
- * is missing to it is negative if one has. Padding may look as if it had, which costs time alone:
- * a gap that is long enough comes before it.
+ * The first place of a node with a gap of that length behind it or, in an inner node, inside of its
+ * child. There is one. Four places at a time: what is missing to it is negative if it is there.
+ * Padding may look as if it were, but comes later.
  */
-static inline __attribute__((always_inline)) unsigned pass_over(const uint32_t *starts,
+static inline __attribute__((always_inline)) unsigned first_gap(const uint32_t *starts,
         const uint32_t *ends, const uint32_t *inside, unsigned max, uint32_t length)
 {
         quad most = (quad){0} + (length - 1);
@@ -47,8 +37,22 @@ static inline __attribute__((always_inline)) unsigned pass_over(const uint32_t *
                 if (inside)
                         missing |= most - quad_load(inside + i);
                 if (quad_any_negative(missing))
-                        break;
+                        return i + quad_first_negative(missing);
         }
+        while (i + 1 < max && starts[i + 1] - ends[i] < length && (!inside || inside[i] < length))
+                i++;
+        return i;
+}
+
+/* The same for a gap that is aligned. What is behind the last place is in no node. */
+static inline unsigned first_aligned_gap(const uint32_t *starts, const uint32_t *ends,
+        const uint32_t *inside, unsigned count, uint32_t length, uint32_t alignment)
+{
+        unsigned i = 0;
+
+        while (i + 1 < count && gap_aligned(ends[i], starts[i + 1], alignment) < length &&
+                (!inside || inside[i] < length))
+                i++;
         return i;
 }
 
@@ -56,13 +60,11 @@ static inline __attribute__((always_inline)) uint32_t find_in_leaf(
         struct usage_path *path, uint32_t length, uint32_t alignment)
 {
         const struct leaf *leaf = node_leaf(path->node[0]);
-        unsigned last = leaf->node.count - 1u, i = 0;
+        unsigned i = alignment == 1 ? first_gap(leaf->start, leaf->end, NULL, NODE_LEAF_MAX, length)
+                                    : first_aligned_gap(leaf->start, leaf->end, NULL,
+                                              leaf->node.count, length, alignment);
 
-        if (alignment == 1)
-                i = pass_over(leaf->start, leaf->end, NULL, NODE_LEAF_MAX, length);
-        while (i < last && usable(leaf->start, leaf->end, i, alignment) < length)
-                i++;
-        check(i < last);
+        check(i + 1u < leaf->node.count);
         path->index[0] = i + 1;
         return page_round_up(leaf->end[i], alignment);
 }
@@ -73,22 +75,16 @@ static inline __attribute__((always_inline)) uint32_t find_between(
 {
         for (unsigned level = tree->height; level; level--) {
                 const struct inner *inner = node_inner(path->node[level]);
-                const uint32_t *gaps = alignment == 1 ? inner->gap : inner->aligned_gap;
-                unsigned last = inner->node.count - 1u, i = 0;
-                bool behind = false;
+                const uint32_t *inside = alignment == 1 ? inner->gap : inner->aligned_gap;
+                unsigned i = alignment == 1 ? first_gap(inner->start, inner->end, inside,
+                                                      NODE_INNER_MAX, length)
+                                            : first_aligned_gap(inner->start, inner->end, inside,
+                                                      inner->node.count, length, alignment);
 
-                if (alignment == 1)
-                        i = pass_over(inner->start, inner->end, gaps, NODE_INNER_MAX, length);
-                while (i < last && gaps[i] < length) {
-                        behind = usable(inner->start, inner->end, i, alignment) >= length;
-                        if (behind)
-                                break;
-                        i++;
-                }
                 path->index[level] = i;
                 path->node[level - 1] = inner->child[i];
                 node_prefetch(inner->child[i]);
-                if (behind) {
+                if (inside[i] < length) {
                         path_to_edge(path, level - 1, true);
                         return page_round_up(inner->end[i], alignment);
                 }

@@ -166,6 +166,14 @@ static inline unsigned quad_sum(quad four)
         return (unsigned)(halves[0] + (halves[0] >> 32));
 }
 
+/* Which of the four is the first: one of them is. */
+static inline unsigned quad_first_negative(quad four)
+{
+        const quad bits = {1, 2, 4, 8};
+
+        return (unsigned)__builtin_ctz(quad_sum((quad)((signed_quad)four < 0) & bits));
+}
+
 /*
  * How many of the ends are at or below the page: ascending, so it is the place of the first above.
  * Without a branch that could be guessed wrong: which sixteen of them matter, then all of these.
