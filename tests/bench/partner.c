@@ -2,6 +2,7 @@
 #include "bench/partner.h"
 
 #include "base/clock.h"
+#include "bench/statistics.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -80,20 +81,26 @@ int partner_start_echo(struct partner *partner, enum pinning pinning)
         return partner_start(partner, pinning, echo, NULL);
 }
 
-int partner_ping(
-        struct partner *partner, size_t size, unsigned in_flight, uint64_t rounds, uint64_t *ret)
+int partner_ping(struct partner *partner, size_t size, unsigned in_flight, uint64_t rounds,
+        uint32_t *times, uint64_t *ret)
 {
-        uint64_t start = clock_now(), sent = 0;
+        uint64_t start = clock_now(), before = start, sent = 0;
         uint8_t packet[PACKET_MAX];
 
         memset(packet, 1, size);
         for (uint64_t got = 0; got < rounds; got++) {
+                uint64_t now;
+
                 for (; sent < rounds && sent - got < in_flight; sent++)
                         if (send(partner->socket, packet, size, MSG_NOSIGNAL) < 0)
                                 return -errno;
                 if (recv(partner->socket, packet, sizeof(packet), 0) != (ssize_t)size)
                         return -EPIPE;
+                now = clock_now();
+                if (times)
+                        times[got] = statistics_time(before, now);
+                before = now;
         }
-        *ret = clock_now() - start;
+        *ret = before - start;
         return 0;
 }

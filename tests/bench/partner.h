@@ -31,7 +31,8 @@ int partner_start_echo(struct partner *partner, enum pinning pinning);
 
 /*
  * There and back, so many times, with packets of `size` bytes and up to `in_flight` of them under
- * way. *ret: nanoseconds in all.
+ * way. *ret: nanoseconds in all. times: NULL, or the time of each, see statistics_time(), for
+ * packets one by one.
  */
-int partner_ping(
-        struct partner *partner, size_t size, unsigned in_flight, uint64_t rounds, uint64_t *ret);
+int partner_ping(struct partner *partner, size_t size, unsigned in_flight, uint64_t rounds,
+        uint32_t *times, uint64_t *ret);

@@ -31,8 +31,8 @@ struct talk {
         struct partner partner;
         filemem_session *session;
         filemem_queue *queue;
-        uint32_t *times;
-        size_t time_count;
+        uint32_t *times, *floor_times; /* of each pair, and of each ping-pong */
+        size_t time_count, floor_count;
         uint64_t time, floor, pipelined, memfd;
 };
 
@@ -44,14 +44,19 @@ static void talk_close(struct talk *talk)
                 service_stop(&talk->service);
         partner_end(&talk->partner);
         free(talk->times);
+        free(talk->floor_times);
 }
 
 static int talk_open(struct talk *talk, enum pinning pinning, uint64_t count)
 {
         int r;
 
-        *talk = (struct talk){.times = calloc(count, sizeof(uint32_t))};
-        r = talk->times ? service_start_pinned(&talk->service, pinning, CONFIG) : -ENOMEM;
+        *talk = (struct talk){
+                .times = calloc(count, sizeof(uint32_t)),
+                .floor_times = calloc(count, sizeof(uint32_t)),
+        };
+        r = talk->times && talk->floor_times ? service_start_pinned(&talk->service, pinning, CONFIG)
+                                             : -ENOMEM;
         if (r < 0)
                 talk->service.pid = 0;
         if (r == 0)
@@ -68,12 +73,14 @@ static int talk_open(struct talk *talk, enum pinning pinning, uint64_t count)
 static int add_floors(struct talk *talk, uint64_t rounds)
 {
         uint64_t time;
-        int r = partner_ping(&talk->partner, MESSAGE_SIZE, 1, rounds, &time);
+        int r = partner_ping(&talk->partner, MESSAGE_SIZE, 1, rounds,
+                talk->floor_times + talk->floor_count, &time);
 
         if (r < 0)
                 return r;
         talk->floor += time;
-        r = partner_ping(&talk->partner, MESSAGE_SIZE, BATCH, rounds, &time);
+        talk->floor_count += rounds;
+        r = partner_ping(&talk->partner, MESSAGE_SIZE, BATCH, rounds, NULL, &time);
         talk->pipelined += time;
         return r;
 }
@@ -143,6 +150,19 @@ static double time_timing(void)
         return (double)(before - start) / 100000;
 }
 
+/* As peers say how long something takes: by the median, which leaves out what others do meanwhile.
+ */
+static void report_medians(struct report_row *row, const struct talk *talk)
+{
+        double p50 = statistics_percentile(talk->times, talk->time_count, 50);
+        double floor_p50 = statistics_percentile(talk->floor_times, talk->floor_count, 50);
+
+        report_add(row, "p50_ns", p50);
+        report_add(row, "p99_ns", statistics_percentile(talk->times, talk->time_count, 99));
+        report_add(row, "floor_p50_ns", floor_p50);
+        report_add(row, "p50_ratio", p50 / floor_p50);
+}
+
 static void report_talk(struct report *report, enum pinning pinning, struct talk *talk, uint64_t n,
         uint64_t rounds, uint64_t operations)
 {
@@ -153,10 +173,8 @@ static void report_talk(struct report *report, enum pinning pinning, struct talk
         report_add(row, "floor_64_ns", (double)talk->pipelined / (double)rounds);
         /* A round is two requests. */
         report_add(row, "timing_share", time_timing() * 2 * (double)rounds / (double)talk->time);
-        if (talk->time_count) {
-                report_add(row, "p50_ns", statistics_percentile(talk->times, talk->time_count, 50));
-                report_add(row, "p99_ns", statistics_percentile(talk->times, talk->time_count, 99));
-        }
+        if (talk->time_count)
+                report_medians(row, talk);
         if (talk->memfd)
                 report_add(row, "memfd_ns", (double)talk->memfd / (double)rounds);
 }
