@@ -75,6 +75,21 @@ size_t usage_nodes_footprint(const struct usage_nodes *nodes)
         return (nodes->live + nodes->free_count) * (NODE_SIZE + NODE_OVERHEAD);
 }
 
+/* Where all is padding: column by column, in whole vectors. */
+static void pad_all_leaf(struct leaf *leaf)
+{
+        memset(leaf, 0, sizeof(*leaf));
+        for (unsigned i = 0; i < NODE_LEAF_MAX; i++)
+                leaf->end[i] = NODE_PAD_END;
+}
+
+static void pad_all_inner(struct inner *inner)
+{
+        memset(inner, 0, sizeof(*inner));
+        for (unsigned i = 0; i < NODE_INNER_MAX; i++)
+                inner->end[i] = NODE_PAD_END;
+}
+
 struct node *node_new(struct usage_nodes *nodes, unsigned level)
 {
         struct node *node;
@@ -82,9 +97,11 @@ struct node *node_new(struct usage_nodes *nodes, unsigned level)
         check(nodes->free); /* reserved before the change began */
         node = pop(nodes);
         nodes->live++;
+        if (level)
+                pad_all_inner(node_inner(node));
+        else
+                pad_all_leaf(node_leaf(node));
         node->level = (uint8_t)level;
-        node->count = level ? NODE_INNER_MAX : NODE_LEAF_MAX;
-        node_set_count(node, 0);
         return node;
 }
 

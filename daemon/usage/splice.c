@@ -55,15 +55,15 @@ static void insert_child(
 }
 
 /*
- * node[level] of the path was split: `right` holds what came after it. Puts it into the parent,
- * which may split in turn. At the right edge of the tree the left part stays (nearly) full:
- * allocations that go upwards leave full nodes behind.
+ * node[level] of the path was split: `right` holds what came after it; left_changed: and it is no
+ * longer what its parent knows. Puts it into the parent, which may split in turn. At the right edge
+ * of the tree the left part stays (nearly) full: allocations that go upwards leave full nodes
+ * behind.
  */
-static void add_sibling(
-        struct usage_tree *tree, struct usage_path *path, unsigned level, struct node *right)
+static void add_sibling(struct usage_tree *tree, struct usage_path *path, unsigned level,
+        struct node *right, bool left_changed)
 {
-        struct usage_summary summary = node_summary(tree, right);
-        struct usage_summary left = node_summary(tree, path->node[level]);
+        struct usage_summary summary = node_summary(tree, right), left;
         struct node *parent, *other;
         unsigned at, keep;
 
@@ -73,7 +73,10 @@ static void add_sibling(
         }
         parent = path->node[level + 1];
         at = path->index[level + 1] + 1;
-        inner_set(node_inner(parent), at - 1, path->node[level], &left);
+        if (left_changed) {
+                left = node_summary(tree, path->node[level]);
+                inner_set(node_inner(parent), at - 1, path->node[level], &left);
+        }
         if (parent->count < tree->nodes->inner_max) {
                 insert_child(node_inner(parent), at, right, &summary);
                 summary_propagate(tree, path, level + 1);
@@ -91,7 +94,7 @@ static void add_sibling(
                 insert_child(node_inner(parent), at, right, &summary);
         else
                 insert_child(node_inner(other), at - keep, right, &summary);
-        add_sibling(tree, path, level + 1, other);
+        add_sibling(tree, path, level + 1, other, true);
 }
 
 static void remove_child(struct inner *inner, unsigned i)
@@ -174,7 +177,7 @@ static void splice_split(struct usage_tree *tree, struct usage_path *path, unsig
                 for (unsigned i = 0; i < count; i++)
                         leaf_set(node_leaf(right), i, &entries[i]);
                 node_set_count(right, count);
-                add_sibling(tree, path, 0, right);
+                add_sibling(tree, path, 0, right, false);
                 return;
         }
         for (unsigned i = 0; i < index; i++)
@@ -192,7 +195,7 @@ static void splice_split(struct usage_tree *tree, struct usage_path *path, unsig
                 leaf_set(node_leaf(right), i - keep, &all[i]);
         node_set_count(&leaf->node, keep);
         node_set_count(right, total - keep);
-        add_sibling(tree, path, 0, right);
+        add_sibling(tree, path, 0, right, true);
 }
 
 void tree_splice(struct usage_tree *tree, struct usage_path *path, unsigned index, unsigned remove,
