@@ -20,6 +20,7 @@ int memory_new(const struct memory_options *options, struct memory **ret)
         if (r < 0)
                 return r;
         memory->available = budget_available;
+        memory->rest_pages = SCAN_REST_PAGES;
         lock_init(&memory->work_lock, LOCK_WORK);
         lock_condition_init(&memory->work_wake);
         TAILQ_INIT(&memory->work);

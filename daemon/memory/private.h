@@ -111,6 +111,9 @@ struct memory {
         /* How much may be committed; tests put another in place of budget_available(). */
         int (*available)(uint64_t *ret);
 
+        /* Entries of so many pages may be counted as the rest, see scan.c; tests make it less. */
+        uint32_t rest_pages;
+
         struct lock work_lock;
         struct lock_condition work_wake;
         struct pool_list work;  /* pools with something to do for the reclaim thread */
@@ -411,6 +414,9 @@ int stray_find(const struct pool *pool, struct range gap, struct range *ret);
 
 /* ---- scan.c -------------------------------------------------------------------------------------
  */
+
+/* What takes the kernel long enough to count that a look at a hundred gaps is less. */
+#define SCAN_REST_PAGES 16384
 
 /* Brings the numbers of one pool up to date, whatever the budget. Returns 0 or a negative errno. */
 int scan_run(struct pool *pool);

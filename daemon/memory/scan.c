@@ -3,6 +3,8 @@
 
 #include "base/probe.h"
 
+#include <sys/sysinfo.h>
+
 /*
  * Bringing the committed counts up to date.
  *
@@ -15,6 +17,11 @@
  * Otherwise the entries are counted in batches. The lock is held to list a batch and to write it
  * back, never while the kernel counts. What is being counted is marked; whatever changes an entry's
  * extent or contents meanwhile takes the mark away, and then the count is not written back.
+ *
+ * The rest: in a pool of few entries a large one is not counted, for the kernel looks at each of
+ * its pages. What all the others and the gaps have is, and what is left of what the file stores is
+ * its own: if that, ctime and the pages that are in entries are what they were before, nothing has
+ * come or gone meanwhile.
  */
 #define BATCH 128
 
@@ -27,6 +34,8 @@ struct item {
 struct batch {
         struct item items[BATCH];
         size_t count;
+        bool all;       /* the pool has no others */
+        uint64_t pages; /* of all entries of the pool */
 };
 
 static bool change_mark(struct usage_entry *entry, void *argument)
@@ -36,6 +45,13 @@ static bool change_mark(struct usage_entry *entry, void *argument)
         entry->tags |= USAGE_SCANNING;
         batch->items[batch->count++] = (struct item){.start = entry->start, .end = entry->end};
         return true;
+}
+
+/* Of all entries, freed ones too. As long as nothing is punched it can only grow. */
+static uint64_t entry_pages(const struct pool *pool)
+{
+        lock_assert_held(&pool->lock);
+        return usage_tree_pages(&pool->tree) + pool->tree.totals.freed;
 }
 
 /* Lists and marks the next entries from `page` on. Returns false if there are none. */
@@ -54,6 +70,8 @@ static bool batch_begin(struct pool *pool, uint32_t page, struct batch *batch)
         if (start == UINT32_MAX)
                 return false;
         usage_tree_change(&pool->tree, start, entry.end, change_mark, batch);
+        batch->all = batch->count == pool->tree.totals.entries;
+        batch->pages = entry_pages(pool);
         return true;
 }
 
@@ -107,27 +125,6 @@ static int count(struct pool *pool, uint32_t start, uint32_t end, uint32_t *ret,
         return 0;
 }
 
-static int scan_entries(struct pool *pool, struct scan_result *result)
-{
-        struct batch batch;
-        uint32_t page = 0;
-
-        while (batch_begin(pool, page, &batch)) {
-                for (size_t i = 0; i < batch.count; i++) {
-                        struct item *item = &batch.items[i];
-                        int r = count(
-                                pool, item->start, item->end, &item->committed, &result->swapped);
-
-                        if (r < 0)
-                                return r;
-                }
-                page = batch.items[batch.count - 1].end;
-                if (!batch_end(pool, &batch))
-                        result->whole = false;
-        }
-        return 0;
-}
-
 /* ---- stray pages -------------------------------------------------------------------------------
  */
 
@@ -140,9 +137,10 @@ static bool is_gap(struct pool *pool, uint32_t start, uint32_t end)
         return !usage_tree_find(&pool->tree, start, &entry) || entry.start >= end;
 }
 
-static int scan_gaps(struct pool *pool, uint64_t *ret, uint64_t *swapped)
+/* ret_found: of it also what is in an entry by now. */
+static int scan_gaps(struct pool *pool, uint64_t *ret_stray, uint64_t *ret_found, uint64_t *swapped)
 {
-        uint64_t stray = 0;
+        uint64_t stray = 0, all = 0;
         uint32_t start, end, found;
 
         for (uint32_t page = 0; pool_find_gap(pool, page, &start, &end); page = end) {
@@ -150,10 +148,113 @@ static int scan_gaps(struct pool *pool, uint64_t *ret, uint64_t *swapped)
 
                 if (r < 0)
                         return r;
+                all += found * pool->file.page_size;
                 if (found && is_gap(pool, start, end))
                         stray += found * pool->file.page_size;
         }
-        *ret = stray;
+        *ret_stray = stray;
+        *ret_found = all;
+        return 0;
+}
+
+/* ---- the rest ----------------------------------------------------------------------------------
+ */
+
+/*
+ * Only the kernel knows what of an entry is in swap. And where there is swap it may drop pages that
+ * were read and never written, and go on saying that it stores them until the file changes.
+ */
+static bool is_without_swap(void)
+{
+        struct sysinfo information;
+
+        return sysinfo(&information) == 0 && information.totalswap == 0;
+}
+
+/* The item that may be counted as the rest, NULL if there is none. */
+static struct item *choose_rest(const struct pool *pool, struct batch *batch)
+{
+        struct item *largest = &batch->items[0];
+
+        for (size_t i = 1; i < batch->count; i++)
+                if (batch->items[i].end - batch->items[i].start > largest->end - largest->start)
+                        largest = &batch->items[i];
+        return batch->all && largest->end - largest->start >= pool->memory->rest_pages &&
+                               is_without_swap()
+                       ? largest
+                       : NULL;
+}
+
+static bool has_same_pages(struct pool *pool, const struct batch *batch)
+{
+        LOCK_SCOPE_PATIENT(&pool->lock);
+        return entry_pages(pool) == batch->pages;
+}
+
+/* All other items are counted. Whether it could be told; before: from when none was. */
+static int subtract(struct pool *pool, const struct batch *batch, struct item *rest,
+        const struct memfile_state *before, bool *ret_done)
+{
+        uint64_t others, stray, swapped = 0,
+                                most = pool_bytes(pool, 0, rest->end - rest->start).end;
+        struct memfile_state now;
+        int r = scan_gaps(pool, &stray, &others, &swapped);
+
+        if (r == 0)
+                r = memfile_stat(&pool->file, &now);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < batch->count; i++)
+                if (&batch->items[i] != rest)
+                        others += batch->items[i].committed * pool->file.page_size;
+        *ret_done = now.stored == before->stored && now.changed == before->changed &&
+                    has_same_pages(pool, batch) && others <= now.stored &&
+                    now.stored - others <= most;
+        if (*ret_done)
+                rest->committed = pool_page(pool, now.stored - others);
+        return 0;
+}
+
+/* ---- entries -----------------------------------------------------------------------------------
+ */
+
+static int count_item(struct pool *pool, struct item *item, uint64_t *swapped)
+{
+        return count(pool, item->start, item->end, &item->committed, swapped);
+}
+
+static int count_batch(struct pool *pool, struct batch *batch, const struct memfile_state *before,
+        uint64_t *swapped)
+{
+        struct item *rest = choose_rest(pool, batch);
+        bool done = false;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < batch->count; i++)
+                if (&batch->items[i] != rest)
+                        r = count_item(pool, &batch->items[i], swapped);
+        if (r == 0 && rest)
+                r = subtract(pool, batch, rest, before, &done);
+        if (r == 0 && rest && !done)
+                r = count_item(pool, rest, swapped);
+        return r;
+}
+
+static int scan_entries(
+        struct pool *pool, const struct memfile_state *before, struct scan_result *result)
+{
+        struct batch batch;
+        uint32_t page = 0;
+
+        while (batch_begin(pool, page, &batch)) {
+                int r = count_batch(pool, &batch, before, &result->swapped);
+
+                if (r < 0)
+                        return r;
+                page = batch.items[batch.count - 1].end;
+                if (!batch_end(pool, &batch))
+                        result->whole = false;
+        }
         return 0;
 }
 
@@ -204,13 +305,14 @@ static void publish(struct pool *pool, const struct scan_result *result)
         reclaim_wake(pool, false);
 }
 
-/* Counts, whatever the gate says. changed: of the file before. */
-static int count_all(struct pool *pool, int64_t changed)
+/* Counts, whatever the gate says. before: of the file. */
+static int count_all(struct pool *pool, const struct memfile_state *before)
 {
-        struct scan_result result = {.whole = true, .changed = changed};
+        struct scan_result result = {.whole = true, .changed = before->changed};
         struct memfile_state state;
+        uint64_t found;
         bool estimated;
-        int r = scan_entries(pool, &result);
+        int r = scan_entries(pool, before, &result);
 
         if (r < 0)
                 return r;
@@ -218,7 +320,7 @@ static int count_all(struct pool *pool, int64_t changed)
         if (r < 0)
                 return r;
         if (known(pool, &estimated) < state.stored) {
-                r = scan_gaps(pool, &result.stray, &result.swapped);
+                r = scan_gaps(pool, &result.stray, &found, &result.swapped);
                 if (r < 0)
                         return r;
         }
@@ -243,7 +345,7 @@ int scan_run(struct pool *pool)
                 return 0;
         before = clock_now();
         atomic_fetch_add_explicit(&memory->scan_count, 1, memory_order_relaxed);
-        r = count_all(pool, state.changed);
+        r = count_all(pool, &state);
         duration = clock_now() - before;
         histogram_add(&memory->scan_times, duration);
         PROBE4(scan, pool->name, state.stored, r, duration);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 static struct holder *holder;
@@ -160,12 +161,16 @@ int __wrap_account_count(enum accounting accounting, const struct memfile *file,
         struct account_count *ret);
 
 static void (*meanwhile)(struct range range);
+static struct range watched; /* and how often it was counted */
+static unsigned watched_counts;
 
 int __wrap_account_count(enum accounting accounting, const struct memfile *file, struct range range,
         struct account_count *ret)
 {
         int r = __real_account_count(accounting, file, range, ret);
 
+        if (range.start == watched.start && range.end == watched.end)
+                watched_counts++;
         if (meanwhile)
                 meanwhile(range);
         return r;
@@ -205,6 +210,140 @@ START_TEST(a_count_that_was_not_written_back_keeps_the_gate_open)
         ck_assert_uint_eq(usage.committed[KIND_TMPFS], 5 * FIXTURE_PAGE);
         ck_assert_uint_eq(usage.committed[KIND_MAPPED], 3 * FIXTURE_PAGE);
         expect_exact(&usage);
+}
+END_TEST
+
+/* ---- the rest -----------------------------------------------------------------------------------
+ */
+
+static bool has_swap(void)
+{
+        struct sysinfo information;
+
+        ck_assert_int_eq(sysinfo(&information), 0);
+        return information.totalswap > 0;
+}
+
+/*
+ * A large entry of which every third page is stored, between a small one and a gap with a stray
+ * page; behind that a freed entry. A scan may count the large one as the rest.
+ */
+static struct range small, large, stray, freed;
+
+/* Of the large one, written through before: what is first touched through it changes no ctime. */
+static unsigned char *mapping;
+
+static void set_up_rest(void)
+{
+        set_up();
+        small = take(holder, 10, KIND_TMPFS);
+        large = take(holder, 300, KIND_MAPPED);
+        stray = take(holder, 5, KIND_TMPFS);
+        freed = take(holder, 20, KIND_TMPFS);
+        ck_assert_int_eq(pool_decref(holder, stray), 0);
+        reclaim_all();
+        client_touch(small, 1);
+        client_touch(large, 3);
+        client_touch(freed, 1);
+        client_touch((struct range){stray.start, stray.start + FIXTURE_PAGE}, 1);
+        ck_assert_int_eq(pool_decref(holder, freed), 0);
+        mapping = client_map(large);
+        mapping[0] = 1;
+        memory->rest_pages = 300;
+        meanwhile = NULL;
+        watched = large;
+        watched_counts = 0;
+}
+
+static void tear_down_rest(void)
+{
+        client_unmap(mapping, large);
+        tear_down();
+}
+
+/* What is stored in which of them; all in pages. */
+static void expect_rest(
+        uint64_t of_small, uint64_t of_large, uint64_t of_stray, unsigned large_counts)
+{
+        struct pool_usage usage = usage_after_scan();
+
+        ck_assert_uint_eq(usage.committed[KIND_TMPFS], of_small * FIXTURE_PAGE);
+        ck_assert_uint_eq(usage.committed[KIND_MAPPED], of_large * FIXTURE_PAGE);
+        ck_assert_uint_eq(usage.reclaimable_committed, 20 * FIXTURE_PAGE);
+        ck_assert_uint_eq(usage.stray, of_stray * FIXTURE_PAGE);
+        expect_exact(&usage);
+        ck_assert_uint_eq(watched_counts, large_counts);
+}
+
+START_TEST(a_large_entry_is_what_the_others_leave)
+{
+        expect_rest(10, 100, 1, has_swap());
+}
+END_TEST
+
+START_TEST(one_that_is_not_large_enough_is_counted)
+{
+        memory->rest_pages = 301;
+        expect_rest(10, 100, 1, 1);
+}
+END_TEST
+
+START_TEST(one_of_more_entries_than_a_batch_is_counted)
+{
+        for (unsigned i = 0; i < 200; i++)
+                take(holder, 1, i % 2 ? KIND_RAMDISKFS : KIND_PAGE_CACHE);
+        expect_rest(10, 100, 0, 1);
+}
+END_TEST
+
+static void touch_a_hole(struct range range)
+{
+        (void)range;
+        meanwhile = NULL;
+        mapping[FIXTURE_PAGE] = 1;
+}
+
+START_TEST(one_that_grows_meanwhile_is_counted)
+{
+        meanwhile = touch_a_hole;
+        expect_rest(10, 101, 1, 1);
+}
+END_TEST
+
+static void move_a_page(struct range range)
+{
+        if (range.start != small.start)
+                return;
+        meanwhile = NULL;
+        ck_assert_int_eq(fallocate(pool_fd(pool), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                 (off_t)small.start, FIXTURE_PAGE),
+                0);
+        touch_a_hole(range);
+}
+
+/* Nine and a hundred and one: the small one was counted before, and the gate is open. */
+START_TEST(pages_that_move_meanwhile_are_no_rest)
+{
+        meanwhile = move_a_page;
+        usage_after_scan();
+        ck_assert_uint_eq(watched_counts, 1);
+        expect_rest(9, 101, 1, has_swap() + 1);
+}
+END_TEST
+
+static void allocate_the_gap(struct range range)
+{
+        (void)range;
+        meanwhile = NULL;
+        ck_assert_uint_eq(take(holder, 5, KIND_TMPFS).start, stray.start);
+}
+
+START_TEST(stray_pages_that_become_somebodys_meanwhile_are_no_rest)
+{
+        meanwhile = allocate_the_gap;
+        usage_after_scan();
+        ck_assert_uint_eq(watched_counts, 1);
+        expect_rest(11, 100, 0, has_swap() + 1);
 }
 END_TEST
 
@@ -295,6 +434,7 @@ int main(void)
 {
         Suite *suite = suite_create("scan");
         TCase *core = harness_case(suite, "core", 10);
+        TCase *rest = harness_case(suite, "rest", 10);
         TCase *budget = harness_case(suite, "budget", 10);
 
         tcase_add_checked_fixture(core, set_up, tear_down);
@@ -310,5 +450,12 @@ int main(void)
         tcase_add_test(core, beyond_the_budget_the_answer_is_from_before);
         tcase_add_test(budget, who_asks_now_and_then_is_always_served);
         tcase_add_test(budget, who_polls_gets_an_eighth_of_a_core);
+        tcase_add_checked_fixture(rest, set_up_rest, tear_down_rest);
+        tcase_add_test(rest, a_large_entry_is_what_the_others_leave);
+        tcase_add_test(rest, one_that_is_not_large_enough_is_counted);
+        tcase_add_test(rest, one_of_more_entries_than_a_batch_is_counted);
+        tcase_add_test(rest, one_that_grows_meanwhile_is_counted);
+        tcase_add_test(rest, pages_that_move_meanwhile_are_no_rest);
+        tcase_add_test(rest, stray_pages_that_become_somebodys_meanwhile_are_no_rest);
         return harness_run(suite);
 }
