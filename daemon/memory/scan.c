@@ -160,10 +160,7 @@ static int scan_gaps(struct pool *pool, uint64_t *ret_stray, uint64_t *ret_found
 /* ---- the rest ----------------------------------------------------------------------------------
  */
 
-/*
- * Only the kernel knows what of an entry is in swap. And where there is swap it may drop pages that
- * were read and never written, and go on saying that it stores them until the file changes.
- */
+/* Else only counting tells how much of an entry is in swap. */
 static bool is_without_swap(void)
 {
         struct sysinfo information;
