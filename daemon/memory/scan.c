@@ -199,7 +199,7 @@ static int subtract(struct pool *pool, const struct batch *batch, struct item *r
 
         if (r == 0)
                 r = memfile_stat(&pool->file, &now);
-        if (r < 0)
+        if (r)
                 return r;
         for (size_t i = 0; i < batch->count; i++)
                 if (&batch->items[i] != rest)
