@@ -16,20 +16,23 @@
 
 /*
  * Scenario 10. Another process has so much memory, touches a page now and then, so that there is
- * something to count, and asks for the usage without a break; or is told to rest, which is the
- * floor. Both take turns.
+ * something to count, and has the usage updated without a break; or is told to rest, which is the
+ * floor; or to ask for what was counted last, which shows what is the asking and what the counting.
+ * All three take turns.
  */
 #define TURNS  10
 #define CONFIG "[pool default]\ncapacity = 64G\n"
 #define PAGE   UINT64_C(4096)
+
+enum order { REST, ASK, UPDATE, ORDERS };
 
 struct scanner {
         const char *path;
         uint64_t size;
 };
 
-static int scan_once(
-        filemem_session *session, struct filemem_range spare, uint8_t *bytes, uint64_t round)
+static int obey(enum order order, filemem_session *session, struct filemem_range spare,
+        uint8_t *bytes, uint64_t round)
 {
         struct filemem_usage usage;
 
@@ -37,16 +40,18 @@ static int scan_once(
         bytes[round * PAGE % (spare.end - spare.start)] = 1;
         if (round * PAGE % (spare.end - spare.start) == 0 && round)
                 return filemem_decommit(session, spare, 0);
+        if (order == ASK)
+                return filemem_usage(session, &usage);
         return filemem_update_usage(session, &usage);
 }
 
-/* Every packet is an order: to go on, or to rest. It is confirmed. */
+/* Every packet is an order, and holds until the next one. It is confirmed. */
 static void scan(int socket, void *argument)
 {
         const struct scanner *scanner = argument;
         struct filemem_range range, spare;
         filemem_session *session;
-        char order = 0;
+        char order = REST;
         void *bytes;
 
         if (filemem_open(scanner->path, NULL, &session) < 0 ||
@@ -56,11 +61,11 @@ static void scan(int socket, void *argument)
                 filemem_map(session, spare, PROT_READ | PROT_WRITE, &bytes) < 0)
                 return;
         for (uint64_t round = 0;; round++) {
-                ssize_t n = recv(socket, &order, 1, order ? MSG_DONTWAIT : 0);
+                ssize_t n = recv(socket, &order, 1, order == REST ? 0 : MSG_DONTWAIT);
 
                 if (n == 0 || (n == 1 && send(socket, &order, 1, MSG_NOSIGNAL) < 0))
                         return;
-                if (order && scan_once(session, spare, bytes, round) < 0)
+                if (order != REST && obey((enum order)order, session, spare, bytes, round) < 0)
                         return;
         }
 }
@@ -81,42 +86,46 @@ static int allocate_many(filemem_session *session, uint32_t *times, uint64_t cou
         return 0;
 }
 
-static int take_turns(filemem_session *session, struct partner *partner, uint32_t *busy,
-        uint32_t *idle, uint64_t count)
+/* times: `count` for each turn with each order, those of one order together. */
+static int take_turns(
+        filemem_session *session, struct partner *partner, uint32_t *times, uint64_t count)
 {
         int r = 0;
 
-        for (unsigned i = 0; r == 0 && i < TURNS; i++) {
-                r = partner_tell(partner, 0);
+        for (unsigned i = 0; r == 0 && i < TURNS * ORDERS; i++) {
+                unsigned order = i % ORDERS, turn = i / ORDERS;
+
+                r = partner_tell(partner, (char)order);
                 if (r == 0)
-                        r = allocate_many(session, idle + i * count, count);
-                if (r == 0)
-                        r = partner_tell(partner, 1);
-                if (r == 0)
-                        r = allocate_many(session, busy + i * count, count);
+                        r = allocate_many(session, times + (order * TURNS + turn) * count, count);
         }
         return r;
+}
+
+static void report_turns(struct report_row *row, uint32_t *times, uint64_t n)
+{
+        double floor = statistics_percentile(times + REST * n, n, 99);
+        double asked = statistics_percentile(times + ASK * n, n, 99);
+        double p99 = statistics_percentile(times + UPDATE * n, n, 99);
+
+        report_add(row, "p50_ns", statistics_percentile(times + UPDATE * n, n, 50));
+        report_add(row, "p99_ns", p99);
+        report_add(row, "idle_p50_ns", statistics_percentile(times + REST * n, n, 50));
+        report_add(row, "idle_p99_ns", floor);
+        report_add(row, "p99_ratio", p99 / floor);
+        report_add(row, "asked_p99_ns", asked);
+        report_add(row, "p99_of_asked", p99 / asked);
 }
 
 static int measure(struct report *report, enum pinning pinning, filemem_session *session,
         struct partner *partner, uint64_t n)
 {
-        uint32_t *busy = calloc(n, sizeof(*busy)), *idle = calloc(n, sizeof(*idle));
-        int r = busy && idle ? take_turns(session, partner, busy, idle, n / TURNS) : -ENOMEM;
+        uint32_t *times = calloc(n * ORDERS, sizeof(*times));
+        int r = times ? take_turns(session, partner, times, n / TURNS) : -ENOMEM;
 
-        if (r == 0) {
-                struct report_row *row = report_row(report, pinning_name(pinning), n);
-                double p99 = statistics_percentile(busy, n, 99);
-                double floor = statistics_percentile(idle, n, 99);
-
-                report_add(row, "p50_ns", statistics_percentile(busy, n, 50));
-                report_add(row, "p99_ns", p99);
-                report_add(row, "idle_p50_ns", statistics_percentile(idle, n, 50));
-                report_add(row, "idle_p99_ns", floor);
-                report_add(row, "p99_ratio", p99 / floor);
-        }
-        free(busy);
-        free(idle);
+        if (r == 0)
+                report_turns(report_row(report, pinning_name(pinning), n), times, n);
+        free(times);
         return r;
 }
 
